@@ -1,0 +1,104 @@
+/**
+ * Bundles every entry point into out/, mirroring the source tree: server/cli.ts → out/server/cli.js.
+ * Plain JavaScript, because it runs before anything is built. `node scripts/build.mjs` builds if something changed.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const out = join(root, 'out');
+const stampFile = join(out, '.stamp');
+const sourceFolders = ['client', 'server', 'webviews', 'models', 'scripts', 'test'];
+const day = 24 * 60 * 60 * 1000;
+
+/** Every file below a folder, as paths from the repository root with forward slashes, sorted. */
+function filesBelow(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(root, join(entry.parentPath ?? entry.path, entry.name)).replaceAll('\\', '/'))
+    .sort();
+}
+
+const isSource = (file) => /\.(ts|mjs)$/.test(file);
+
+/** What a person, a script or another process starts by name. Everything else is reached by an import. */
+function entryPoints(sources) {
+  const programs = ['server/cli.ts', 'server/engine/main.ts'];
+  return sources.filter(
+    (file) =>
+      programs.includes(file) ||
+      /^scripts\/((proofs|benches)\/)?[^/]+\.ts$/.test(file) ||
+      /^test\/.*\.test\.ts$/.test(file),
+  );
+}
+
+/** Changes whenever a source file appears, vanishes or is written, or a dependency changes. */
+function stampOf(sources) {
+  const hash = createHash('sha256');
+  for (const file of [...sources, 'package.json', 'package-lock.json']) {
+    const { size, mtimeMs } = statSync(join(root, file));
+    hash.update(`${file}\0${size}\0${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** A rename is atomic: a program that starts during a build reads the old file or the new one, never half of one. */
+function writeIfChanged(path, contents) {
+  if (existsSync(path) && readFileSync(path).equals(contents)) return;
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, contents);
+  renameSync(temporary, path);
+}
+
+/** A deleted test must not run any more. Shared chunks stay for a day: a program under way may still import them. */
+function removeStale(written) {
+  for (const file of ['client', 'server', 'scripts', 'test', 'chunks'].flatMap((name) => filesBelow(`out/${name}`))) {
+    const path = join(root, file);
+    if (written.has(path)) continue;
+    const mayBeInUse = file.startsWith('out/chunks/') || file.endsWith('.tmp');
+    if (mayBeInUse && Date.now() - statSync(path).mtimeMs < day) continue;
+    rmSync(path, { force: true });
+  }
+}
+
+/** Builds what is there; entry points that do not exist are left out. Throws after esbuild has printed the errors. */
+export async function build() {
+  const sources = sourceFolders.flatMap(filesBelow).filter(isSource);
+  const stamp = stampOf(sources);
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+
+  const esbuild = await import('esbuild');
+  try {
+    const result = await esbuild.build({
+      entryPoints: entryPoints(sources),
+      absWorkingDir: root,
+      outbase: '.',
+      outdir: 'out',
+      entryNames: '[dir]/[name]',
+      chunkNames: 'chunks/[name]-[hash]',
+      bundle: true,
+      splitting: true,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+      packages: 'external',
+      sourcemap: 'linked',
+      logLevel: 'warning',
+      write: false,
+    });
+    for (const { path, contents } of result.outputFiles) writeIfChanged(path, contents);
+    removeStale(new Set(result.outputFiles.map(({ path }) => path)));
+    writeIfChanged(stampFile, Buffer.from(stamp));
+  } finally {
+    // Otherwise esbuild's own process stays beside a training run for hours.
+    await esbuild.stop();
+  }
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  await build().catch(() => process.exit(1));
+}

@@ -1,0 +1,34 @@
+/** `npm run lint` checks types, format, lint rules and structure, all of them even when one fails; `--write` mends what it can. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { packageRoot } from '../server/paths.ts';
+import { checkRepository } from './structure.ts';
+
+const root = packageRoot();
+const write = process.argv.includes('--write');
+let failed = false;
+
+const modules = join(root, 'node_modules');
+runNode('format and lint rules', join(modules, '@biomejs', 'biome', 'bin', 'biome'), [
+  'check',
+  '--error-on-warnings',
+  '--max-diagnostics=200',
+  ...(write ? ['--write'] : []),
+]);
+if (!write) {
+  runNode('types', join(modules, 'typescript', 'bin', 'tsc'), ['--noEmit']);
+  const { problems, files } = checkRepository(root);
+  for (const problem of problems) console.error(problem);
+  conclude(`structure of ${files} files`, problems.length === 0);
+}
+process.exitCode = failed ? 1 : 0;
+
+function runNode(what: string, program: string, options: string[]): void {
+  const { status } = spawnSync(process.execPath, [program, ...options], { cwd: root, stdio: 'inherit' });
+  conclude(what, status === 0);
+}
+
+function conclude(what: string, ok: boolean): void {
+  failed ||= !ok;
+  console.log(`${ok ? '✓' : '✗'} ${what}`);
+}

@@ -1,0 +1,42 @@
+import { resolve } from 'node:path';
+import { statSync } from 'node:fs';
+import { activate, Model, type ActiveAdapter } from './model.ts';
+import { threads } from './onnx/sessions.ts';
+import { checkAdapter, readAdapter } from './weights/adapters.ts';
+import { loadBaseModel } from './weights/load.ts';
+import type { Adapter } from './weights/types.ts';
+
+/** The base model in memory: one at a time, because it is what takes the memory. */
+let loaded: { path: string; stamp: string; model: Model } | undefined;
+
+/** The model at a path, loaded if it is not the one in memory, or has changed on disk. */
+export async function openModel(path: string, threadCount: number | undefined): Promise<Model> {
+  if (threadCount !== undefined && threadCount !== threads.count) {
+    await closeModel();
+    threads.count = threadCount;
+  }
+  const absolute = resolve(path);
+  const status = statSync(absolute, { throwIfNoEntry: false });
+  const stamp = `${status?.size} ${status?.mtimeMs}`;
+  if (loaded?.path === absolute && loaded.stamp === stamp) return loaded.model;
+  await closeModel();
+  const model = new Model(await loadBaseModel(absolute));
+  loaded = { path: absolute, stamp, model };
+  return model;
+}
+
+async function closeModel(): Promise<void> {
+  await loaded?.model.release();
+  loaded = undefined;
+}
+
+/** An adapter folder, checked against the model. Throws a UserError that names what does not fit. */
+export function openAdapter(model: Model, folder: string): Adapter {
+  const adapter = readAdapter(folder);
+  checkAdapter(adapter, model.config, folder);
+  return adapter;
+}
+
+export function openActiveAdapter(model: Model, folder: string | undefined): ActiveAdapter | undefined {
+  return folder === undefined ? undefined : activate(openAdapter(model, folder));
+}

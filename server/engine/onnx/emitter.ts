@@ -1,0 +1,101 @@
+import type { DType, Shape } from '../../../models/ops.ts';
+import type { GraphTensor } from './recorder.ts';
+import {
+  elementTypes,
+  type ElementType,
+  type OnnxAttribute,
+  type OnnxGraph,
+  type OnnxNode,
+  type OnnxTensor,
+  type OnnxValue,
+} from './proto.ts';
+
+export type EmittedAttribute = number | string | readonly number[] | { readonly float: number };
+
+/** Collects ONNX nodes and constants under unique names. */
+export class Emitter {
+  readonly node: OnnxNode[] = [];
+  private readonly initializers = new Map<string, OnnxTensor>();
+  private readonly names = new Map<GraphTensor, string>();
+  private count = 0;
+
+  /** The name under which a tensor is known; constants are written out when they are first used. */
+  name(tensor: GraphTensor): string {
+    const known = this.names.get(tensor);
+    if (known !== undefined) return known;
+    if (tensor.kind === 'computed') throw new Error(`Tensor ${tensor.id} is used before it is computed.`);
+    const name =
+      tensor.kind === 'constant' ? this.values(tensor.values!, tensor.shape as readonly number[]) : tensor.name!;
+    this.names.set(tensor, name);
+    return name;
+  }
+
+  /** Declares that `tensor` is what was emitted under `name`. */
+  bind(tensor: GraphTensor, name: string): void {
+    this.names.set(tensor, name);
+  }
+
+  isBound(tensor: GraphTensor): boolean {
+    return this.names.has(tensor);
+  }
+
+  fresh(): string {
+    // No caller names anything with a leading '%', so nothing here shadows an input or an output.
+    return `%t${this.count++}`;
+  }
+
+  /** Emits one node with one output and returns that output's name. */
+  emit(
+    opType: string,
+    input: string[],
+    attributes: Readonly<Record<string, EmittedAttribute>> = {},
+    domain = '',
+  ): string {
+    const output = this.fresh();
+    const attribute = Object.entries(attributes).map(([name, value]) => encodeAttribute(name, value));
+    this.node.push({ opType, domain, input, output: [output], attribute });
+    return output;
+  }
+
+  scalar(value: number): string {
+    return this.values(Float32Array.of(value), []);
+  }
+
+  int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
+    return this.initializer('int64', new Uint8Array(BigInt64Array.from(values, BigInt).buffer), shape);
+  }
+
+  values(values: Float32Array | Int32Array, shape: readonly number[]): string {
+    const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    return this.initializer(values instanceof Int32Array ? 'int32' : 'float32', bytes, shape);
+  }
+
+  graph(input: OnnxValue[], output: OnnxValue[]): OnnxGraph {
+    return { name: 'palate', node: this.node, initializer: [...this.initializers.values()], input, output };
+  }
+
+  private initializer(type: ElementType, rawData: Uint8Array, dims: readonly number[]): string {
+    // Small constants repeat by the thousand (axes, scalars): each distinct one is written once.
+    const small = rawData.length <= 64;
+    const key = small
+      ? `${type}[${dims.join()}]${Buffer.from(rawData).toString('hex')}`
+      : `large${this.initializers.size}`;
+    const known = this.initializers.get(key);
+    if (known !== undefined) return known.name;
+    const name = `%c${this.initializers.size}`;
+    this.initializers.set(key, { name, dims, dataType: elementTypes[type], rawData: Uint8Array.from(rawData) });
+    return name;
+  }
+}
+
+function encodeAttribute(name: string, value: EmittedAttribute): OnnxAttribute {
+  if (typeof value === 'number') return { name, type: 2, i: value };
+  if (typeof value === 'string') return { name, type: 3, s: Buffer.from(value) };
+  if (Array.isArray(value)) return { name, type: 7, ints: value };
+  return { name, type: 1, f: (value as { float: number }).float };
+}
+
+export function valueInfo(name: string, shape: Shape, dtype: DType): OnnxValue {
+  const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
+  return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
+}

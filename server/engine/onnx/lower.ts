@@ -1,0 +1,127 @@
+import type { Emitter } from './emitter.ts';
+import type { GraphNode, GraphTensor } from './recorder.ts';
+import { overVocabularyLowerings } from './vocabulary.ts';
+
+/** How one recorded operation becomes ONNX nodes; returns the name of its result. */
+export type Lowering = (emit: Emitter, node: GraphNode, graph: LoweringContext) => string;
+
+export interface LoweringContext {
+  /** The node that computed a tensor, where one did. */
+  producer(tensor: GraphTensor): GraphNode | undefined;
+  /** The node of that operation over the same inputs that the outputs also need, if there is one. */
+  companion(node: GraphNode, op: string): GraphNode | undefined;
+}
+
+const direct =
+  (opType: string): Lowering =>
+  (emit, { inputs }) =>
+    emit.emit(
+      opType,
+      inputs.map((input) => emit.name(input)),
+    );
+
+const reduce =
+  (opType: string): Lowering =>
+  (emit, { inputs: [x], attributes }) => {
+    const axes = attributes.axes as readonly number[];
+    if (axes.length === 0) return emit.emit('Identity', [emit.name(x)]);
+    return emit.emit(opType, [emit.name(x), emit.int64(axes)], { keepdims: attributes.keepDims ? 1 : 0 });
+  };
+
+export const lowerings: Readonly<Record<string, Lowering>> = {
+  add: direct('Add'),
+  sub: direct('Sub'),
+  mul: direct('Mul'),
+  div: direct('Div'),
+  maximum: direct('Max'),
+  minimum: direct('Min'),
+  neg: direct('Neg'),
+  exp: direct('Exp'),
+  log: direct('Log'),
+  sqrt: direct('Sqrt'),
+  square: (emit, { inputs: [x] }) => emit.emit('Mul', [emit.name(x), emit.name(x)]),
+  sigmoid: direct('Sigmoid'),
+  tanh: direct('Tanh'),
+  softplus: direct('Softplus'),
+  silu: (emit, { inputs: [x] }) => emit.emit('Mul', [emit.name(x), emit.emit('Sigmoid', [emit.name(x)])]),
+  less: direct('Less'),
+  greaterEqual: direct('GreaterOrEqual'),
+  equal: direct('Equal'),
+  and: direct('And'),
+  toFloat: (emit, { inputs: [x] }) => emit.emit('Cast', [emit.name(x)], { to: 1 }),
+  where: direct('Where'),
+  sum: reduce('ReduceSum'),
+  mean: reduce('ReduceMean'),
+  max: reduce('ReduceMax'),
+  softmax: (emit, { inputs: [x] }) => emit.emit('Softmax', [emit.name(x)], { axis: -1 }),
+  reshape: (emit, { inputs: [x], output }) => {
+    const shape = output.shape.map((dimension) => (typeof dimension === 'number' ? dimension : -1));
+    return emit.emit('Reshape', [emit.name(x), emit.int64(shape)]);
+  },
+  transpose: (emit, { inputs: [x], attributes }) =>
+    emit.emit('Transpose', [emit.name(x)], { perm: attributes.permutation as readonly number[] }),
+  broadcastTo: (emit, { inputs: [x], output }) =>
+    emit.emit('Expand', [emit.name(x), emit.int64(output.shape as readonly number[])]),
+  slice: (emit, { inputs: [x], attributes }) => {
+    const { axis, start, end } = attributes as { axis: number; start: number; end: number };
+    return emit.emit('Slice', [emit.name(x), emit.int64([start]), emit.int64([end]), emit.int64([axis])]);
+  },
+  concat: (emit, { inputs, attributes }) =>
+    emit.emit(
+      'Concat',
+      inputs.map((input) => emit.name(input)),
+      { axis: attributes.axis as number },
+    ),
+  gatherRows: (emit, { inputs: [x, index] }) => emit.emit('Gather', [emit.name(x), emit.name(index)], { axis: 0 }),
+  scatterAddRows: (emit, { inputs: [updates, index], output }) => {
+    const [rows, columns] = output.shape as number[];
+    const count = updates.shape[0] as number;
+    const zeros = emit.emit('Expand', [emit.scalar(0), emit.int64([rows, columns])]);
+    const column = emit.emit('Reshape', [emit.name(index), emit.int64([count, 1])]);
+    const indices = emit.emit('Expand', [column, emit.int64([count, columns])]);
+    return emit.emit('ScatterElements', [zeros, indices, emit.name(updates)], { axis: 0, reduction: 'add' });
+  },
+  matMul: (emit, { inputs: [a, b] }, graph) => {
+    if (a.shape.length !== 2) return emit.emit('MatMul', [emit.name(a), emit.name(b)]);
+    // A transposed operand is read in place: Gemm packs it on the way in.
+    const left = untransposed(a, graph);
+    const right = untransposed(b, graph);
+    if (left === a && right === b) return emit.emit('MatMul', [emit.name(a), emit.name(b)]);
+    const flags = { transA: left === a ? 0 : 1, transB: right === b ? 0 : 1 };
+    return emit.emit('Gemm', [emit.name(left), emit.name(right)], flags);
+  },
+  frozenLinear: (emit, { inputs: [x], weight }) => emit.emit('Gemm', [emit.name(x), weight!.name], { transB: 1 }),
+  frozenLinearAdjoint: (emit, { inputs: [y], weight }) => emit.emit('MatMul', [emit.name(y), weight!.name]),
+  embedding: (emit, { inputs: [ids], weight }) => emit.emit('Gather', [weight!.name, emit.name(ids)], { axis: 0 }),
+  rmsNorm: (emit, { inputs: [x, gain], attributes }) =>
+    emit.emit('SimplifiedLayerNormalization', [emit.name(x), emit.name(gain)], {
+      axis: -1,
+      epsilon: { float: attributes.epsilon as number },
+      stash_type: 1,
+    }),
+  rotary: (emit, { inputs: [x, cos, sin], output }) => {
+    const width = output.shape[3] as number;
+    const part = (start: number, end: number) =>
+      emit.emit('Slice', [emit.name(x), emit.int64([start]), emit.int64([end]), emit.int64([3])]);
+    const [left, right] = [part(0, width / 2), part(width / 2, width)];
+    const times = (half: string, angle: GraphTensor) => emit.emit('Mul', [half, emit.name(angle)]);
+    const first = emit.emit('Sub', [times(left, cos), times(right, sin)]);
+    const second = emit.emit('Add', [times(right, cos), times(left, sin)]);
+    return emit.emit('Concat', [first, second], { axis: 3 });
+  },
+  stopGradient: direct('Identity'),
+  tie: (emit, { inputs: [x, ...others] }) => {
+    const firsts = others.map((other) => {
+      const flat = emit.emit('Reshape', [emit.name(other), emit.int64([-1])]);
+      return emit.emit('Slice', [flat, emit.int64([0]), emit.int64([1]), emit.int64([0])]);
+    });
+    const total = firsts.length === 1 ? firsts[0] : emit.emit('Sum', firsts);
+    return emit.emit('Add', [emit.name(x), emit.emit('Mul', [total, emit.scalar(0)])]);
+  },
+  ...overVocabularyLowerings,
+};
+
+function untransposed(tensor: GraphTensor, graph: LoweringContext): GraphTensor {
+  const producer = graph.producer(tensor);
+  return producer?.op === 'transpose' ? producer.inputs[0] : tensor;
+}

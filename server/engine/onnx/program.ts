@@ -1,0 +1,148 @@
+import type { DType, OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
+import { backward } from './backward.ts';
+import { checkGraph } from './check.ts';
+import { Emitter, valueInfo } from './emitter.ts';
+import { GraphBuilder } from './graph.ts';
+import type { GraphNode, GraphTensor } from './recorder.ts';
+import { lowerings } from './lower.ts';
+import { encodeModel } from './proto.ts';
+import { openSession, type Session } from './sessions.ts';
+
+/** The operator set of generated graphs. */
+const opset = 18;
+
+export interface CompileOptions {
+  /**
+   * 'each': an output `gradient/<parameter>` of the scalar output `loss` per parameter.
+   * 'accumulate': one flat output `gradients`, the input `accumulated` plus every gradient in the order `parameters`.
+   */
+  readonly gradients?: 'each' | 'accumulate';
+  /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
+  readonly parameters?: readonly string[];
+}
+
+export interface Slot {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** A graph ready to be opened: its bytes, and what it expects and gives. */
+export interface CompiledGraph {
+  readonly bytes: Uint8Array;
+  readonly inputs: ReadonlyMap<string, Slot>;
+  readonly outputs: ReadonlyMap<string, Slot>;
+}
+
+/** Data for one input: a typed array fills the declared shape; an input with named dimensions needs its `shape` too. */
+export type Feed =
+  | Float32Array
+  | Int32Array
+  | { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+export type Feeds = Readonly<Record<string, Feed>>;
+export interface Output {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+}
+
+/** Records `build`, differentiates it where asked, checks it, and writes it as an ONNX model. */
+export function compileGraph(
+  build: (ops: OpBuilder) => Record<string, Tensor>,
+  options: CompileOptions = {},
+): CompiledGraph {
+  const builder = new GraphBuilder();
+  const outputs = build(builder) as Record<string, GraphTensor>;
+  if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
+  const needed = reachable(builder, Object.values(outputs));
+  checkGraph(builder, needed, outputs);
+  return serialise(builder, needed, outputs);
+}
+
+/** Compiles and opens a session on the CPU. */
+export async function compile(
+  build: (ops: OpBuilder) => Record<string, Tensor>,
+  options: CompileOptions = {},
+): Promise<Session> {
+  return openSession(compileGraph(build, options));
+}
+
+function gradientOutputs(
+  builder: GraphBuilder,
+  outputs: Readonly<Record<string, GraphTensor>>,
+  options: CompileOptions,
+): Record<string, GraphTensor> {
+  const { loss } = outputs;
+  if (loss === undefined || loss.shape.length !== 0) throw new Error('Gradients need a scalar output named "loss".');
+  const gradients = backward(builder, loss);
+  if (options.gradients === 'each') {
+    return Object.fromEntries([...gradients].map(([name, gradient]) => [`gradient/${name}`, gradient]));
+  }
+  const order = options.parameters ?? [...gradients.keys()];
+  const known = new Set(order);
+  const missing = [...gradients.keys()].filter((name) => !known.has(name));
+  if (missing.length > 0) throw new Error(`The order of parameters lacks ${missing.join(', ')}.`);
+  const flat = order.map((name) => {
+    const gradient = gradients.get(name);
+    if (gradient === undefined)
+      throw new Error(`The order of parameters names ${name}, which the graph does not have.`);
+    return builder.reshape(gradient, [entries(gradient.shape)]);
+  });
+  const total = flat.reduce((sum, part) => sum + (part.shape[0] as number), 0);
+  return { gradients: builder.add(builder.input('accumulated', [total]), builder.concat(flat, 0)) };
+}
+
+/** The nodes that the outputs depend on, in order. */
+function reachable(builder: GraphBuilder, outputs: readonly GraphTensor[]): GraphNode[] {
+  const wanted = new Set(outputs);
+  const kept: GraphNode[] = [];
+  for (const node of [...builder.nodes].reverse()) {
+    if (!wanted.has(node.output)) continue;
+    kept.push(node);
+    for (const input of node.inputs) wanted.add(input);
+  }
+  return kept.reverse();
+}
+
+function serialise(
+  builder: GraphBuilder,
+  nodes: readonly GraphNode[],
+  outputs: Readonly<Record<string, GraphTensor>>,
+): CompiledGraph {
+  const emitter = new Emitter();
+  const producers = new Map(nodes.map((node) => [node.output, node]));
+  const keyOf = (op: string, { inputs, weight }: GraphNode) =>
+    `${op} ${inputs.map(({ id }) => id).join()} ${weight?.name}`;
+  const byKey = new Map(nodes.map((node) => [keyOf(node.op, node), node]));
+  const context = {
+    producer: (tensor: GraphTensor) => producers.get(tensor),
+    companion: (node: GraphNode, op: string) => byKey.get(keyOf(op, node)),
+  };
+  for (const node of nodes) {
+    if (emitter.isBound(node.output)) continue;
+    emitter.bind(node.output, lowerings[node.op](emitter, node, context));
+  }
+  const used = new Set([...nodes.flatMap((node) => node.inputs), ...Object.values(outputs)]);
+  const inputs = new Map<string, Slot>();
+  for (const [name, tensor] of [...builder.inputs, ...builder.parameters]) {
+    if (used.has(tensor)) inputs.set(name, { shape: tensor.shape, dtype: tensor.dtype });
+  }
+  for (const [name, weight] of builder.weights) {
+    if (nodes.some((node) => node.weight === weight)) inputs.set(name, { shape: weight.shape, dtype: 'float32' });
+  }
+  const results = Object.entries(outputs).map(([name, tensor]) => {
+    emitter.node.push({ opType: 'Identity', domain: '', input: [emitter.name(tensor)], output: [name], attribute: [] });
+    return valueInfo(name, tensor.shape, tensor.dtype);
+  });
+  const graph = emitter.graph(
+    [...inputs].map(([name, { shape, dtype }]) => valueInfo(name, shape, dtype)),
+    results,
+  );
+  return {
+    bytes: encodeModel(graph, opset),
+    inputs,
+    outputs: new Map(Object.entries(outputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+  };
+}
+
+function entries(shape: Shape): number {
+  return (shape as readonly number[]).reduce((product, dimension) => product * dimension, 1);
+}

@@ -1,0 +1,54 @@
+/**
+ * Counter-based random numbers (Salmon et al. 2011, Philox 4×32-10): each is a function of its key alone, so a resumed
+ * run draws what it would have drawn, and the order of drawing does not matter.
+ */
+export interface DrawKey {
+  readonly seed: number;
+  /** What the number is for; different purposes never share a stream. */
+  readonly purpose: 'sample' | 'shuffle' | 'initialise' | 'split' | 'permute';
+  readonly step: number;
+  readonly row: number;
+}
+
+const purposes = { sample: 1, shuffle: 2, initialise: 3, split: 4, permute: 5 } as const;
+
+/** A number in [0, 1) with 53 random bits. `index` tells apart several draws under one key. */
+export function uniform({ seed, purpose, step, row }: DrawKey, index = 0): number {
+  const [a, b] = philox(step, row, index, purposes[purpose], seed, Math.floor(seed / 2 ** 32));
+  return ((a >>> 5) * 2 ** 26 + (b >>> 6)) / 2 ** 53;
+}
+
+/** A standard normal number (Box & Muller 1958). */
+export function normal(key: DrawKey, index = 0): number {
+  const radius = Math.sqrt(-2 * Math.log(1 - uniform(key, 2 * index)));
+  return radius * Math.cos(2 * Math.PI * uniform(key, 2 * index + 1));
+}
+
+/** 0 … count − 1 in random order (Fisher & Yates). */
+export function permutation(count: number, key: Omit<DrawKey, 'row'>): Int32Array {
+  const order = Int32Array.from({ length: count }, (_, k) => k);
+  for (let k = count - 1; k > 0; k--) {
+    const other = Math.floor(uniform({ ...key, row: k }) * (k + 1));
+    [order[k], order[other]] = [order[other], order[k]];
+  }
+  return order;
+}
+
+function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): [number, number] {
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = product(0xd2511f53, c0);
+    const [high1, low1] = product(0xcd9e8d57, c2);
+    [c0, c1, c2, c3] = [high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0];
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
+  }
+  return [c0 >>> 0, c1 >>> 0];
+}
+
+/** The high and low 32 bits of a product of two unsigned 32-bit numbers. */
+function product(a: number, b: number): [high: number, low: number] {
+  const [a1, a0, b1, b0] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+  const middle = a1 * b0 + ((a0 * b0) >>> 16);
+  const carry = a0 * b1 + (middle & 0xffff);
+  return [(a1 * b1 + Math.floor(middle / 2 ** 16) + Math.floor(carry / 2 ** 16)) | 0, Math.imul(a, b)];
+}

@@ -1,0 +1,221 @@
+import { UserError } from '../../errors.ts';
+import type {
+  EngineDescription,
+  EngineEvents,
+  EngineFailure,
+  EngineMessage,
+  EngineMethod,
+  EngineParams,
+  EngineRequest,
+  EngineResult,
+  Priority,
+  TaskHandlers,
+  TaskMethod,
+} from '../../protocol/engine.ts';
+import { limitProgress } from './progress.ts';
+
+/** The engine's end of its channel. */
+export interface EngineChannel {
+  /** Resolves when the other side keeps up; a channel that is closed swallows the message. */
+  send(message: EngineMessage): Promise<void>;
+}
+
+export interface Dispatcher {
+  /** Takes any message; one that is not a request is answered with an error. */
+  receive(message: unknown): void;
+  /** Stops every request as if each had been asked to; resolves when the last one has ended. */
+  stopAll(): Promise<void>;
+}
+
+interface Pending<Method extends TaskMethod = TaskMethod> {
+  readonly request: number;
+  readonly method: Method;
+  readonly priority: Priority;
+  readonly params: EngineParams<Method>;
+  readonly controller: AbortController;
+}
+
+type InstantMethod = Exclude<EngineMethod, TaskMethod>;
+
+/** Tasks that look at the signal themselves; the others are closed at the yield where they stand. */
+const savesBeforeStopping: ReadonlySet<TaskMethod> = new Set<TaskMethod>(['train']);
+
+/**
+ * Runs one task at a time. Background tasks wait for each other; between two yields of one, the interactive requests
+ * that came meanwhile are served, and messages are read: `onnxruntime` blocks the process during a step.
+ */
+export function createDispatcher(channel: EngineChannel, handlers: TaskHandlers): Dispatcher {
+  const waiting: Record<Priority, Pending[]> = { interactive: [], background: [] };
+  const running: Pending[] = [];
+  let working: Promise<void> | undefined;
+
+  const instant: { [Method in InstantMethod]: (params: EngineParams<Method>) => EngineResult<Method> } = {
+    stop: ({ request }) => ({ stopping: stop(request) }),
+    describe: () => describe([...running], [...waiting.interactive, ...waiting.background]),
+  };
+
+  function stop(request: number): boolean {
+    const pending = running.find((other) => other.request === request);
+    pending?.controller.abort();
+    return pending !== undefined || leaveQueue((other) => other.request === request);
+  }
+
+  /** What has not begun is answered at once: the task before it may take hours. */
+  function leaveQueue(chosen: (pending: Pending) => boolean): boolean {
+    let found = false;
+    for (const queue of Object.values(waiting)) {
+      for (const pending of queue.filter(chosen)) {
+        queue.splice(queue.indexOf(pending), 1);
+        found = true;
+        void channel.send({ request: pending.request, error: failureOf(new Stopped()) });
+      }
+    }
+    return found;
+  }
+
+  function receive(message: unknown): void {
+    const parsed = parseRequest(message);
+    if ('error' in parsed) {
+      void channel.send(parsed);
+    } else if (parsed.method === 'stop' || parsed.method === 'describe') {
+      void answerAtOnce(parsed);
+    } else {
+      const { request, method, priority, params } = parsed;
+      const pending = { request, method, priority, params, controller: new AbortController() } as Pending;
+      waiting[priority].push(pending);
+      working ??= work().finally(() => {
+        working = undefined;
+      });
+    }
+  }
+
+  function answerAtOnce(request: Extract<EngineRequest, { method: InstantMethod }>): Promise<void> {
+    const { request: id } = request;
+    try {
+      const ok = request.method === 'stop' ? instant.stop(request.params) : instant.describe(request.params);
+      return channel.send({ request: id, ok });
+    } catch (error) {
+      return channel.send({ request: id, error: failureOf(error) });
+    }
+  }
+
+  async function work(): Promise<void> {
+    for (;;) {
+      const next = waiting.interactive.shift() ?? waiting.background.shift();
+      if (!next) return;
+      await runTask(next);
+    }
+  }
+
+  async function runTask<Method extends TaskMethod>(pending: Pending<Method>): Promise<void> {
+    const { request } = pending;
+    running.push(pending as unknown as Pending);
+    try {
+      const ok = await drive(pending);
+      await channel.send({ request, ok });
+    } catch (error) {
+      await channel.send({ request, error: failureOf(error) });
+    } finally {
+      running.splice(running.indexOf(pending as unknown as Pending), 1);
+    }
+  }
+
+  async function drive<Method extends TaskMethod>(pending: Pending<Method>): Promise<EngineResult<Method>> {
+    const { request, method, params, priority, controller } = pending;
+    const { signal } = controller;
+    const send = (event: EngineEvents[Method]) => channel.send({ request, event } as EngineMessage);
+    const progress = limitProgress(send);
+    const task = handlers[method](params, { signal });
+    for (;;) {
+      if (signal.aborted && !savesBeforeStopping.has(method)) {
+        // Its `finally` blocks run, so that sessions and files are given back.
+        await task.return(undefined as never);
+        throw new Stopped();
+      }
+      const { done, value } = await task.next();
+      if (done) {
+        await progress.flush();
+        return value;
+      }
+      await progress.take(value);
+      await messagesRead();
+      if (priority === 'background') await serveInteractive();
+    }
+  }
+
+  async function serveInteractive(): Promise<void> {
+    for (let next = waiting.interactive.shift(); next; next = waiting.interactive.shift()) await runTask(next);
+  }
+
+  return {
+    receive,
+    async stopAll() {
+      leaveQueue(() => true);
+      for (const pending of running) pending.controller.abort();
+      await working;
+    },
+  };
+}
+
+class Stopped extends Error {
+  constructor() {
+    super('The request was stopped.');
+    this.name = 'Stopped';
+  }
+}
+
+/** Lets the event loop read what has come over the channel while a step blocked it. */
+function messagesRead(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+function failureOf(error: unknown): EngineFailure {
+  if (error instanceof Stopped) return { message: error.message, userFacing: true, stopped: true };
+  if (error instanceof UserError) return { message: error.message, userFacing: true };
+  if (error instanceof Error) return { message: error.message, userFacing: false, stack: error.stack };
+  return { message: String(error), userFacing: false };
+}
+
+const methods: Readonly<Record<EngineMethod, true>> = {
+  generate: true,
+  evaluate: true,
+  score: true,
+  train: true,
+  stop: true,
+  describe: true,
+};
+
+type Refusal =
+  | { readonly request: number; readonly error: EngineFailure }
+  | { readonly request: null; readonly error: EngineFailure };
+
+function parseRequest(message: unknown): EngineRequest | Refusal {
+  const { request, method, priority, params } = (typeof message === 'object' && message ? message : {}) as Record<
+    string,
+    unknown
+  >;
+  const refused = (sentence: string): Refusal => {
+    const id = Number.isSafeInteger(request) ? (request as number) : null;
+    return { request: id, error: { message: sentence, userFacing: false } } as Refusal;
+  };
+  if (!Number.isSafeInteger(request)) return refused('The engine was sent something that is not a request.');
+  if (typeof method !== 'string' || !Object.hasOwn(methods, method))
+    return refused(`The engine has no method ${JSON.stringify(method)}.`);
+  if (priority !== 'interactive' && priority !== 'background')
+    return refused(`The engine knows no priority ${JSON.stringify(priority)}.`);
+  if (typeof params !== 'object' || params === null)
+    return refused(`The engine's method ${method} takes an object of parameters.`);
+  return { request, method, priority, params } as EngineRequest;
+}
+
+function describe(running: readonly Pending[], waiting: readonly Pending[]): EngineDescription {
+  const { rss, heapUsed, external } = process.memoryUsage();
+  const requests = (pending: readonly Pending[], isRunning: boolean) =>
+    pending.map(({ request, method }) => ({ request, method, running: isRunning }));
+  return {
+    pid: process.pid,
+    node: process.version,
+    requests: [...requests(running, true), ...requests(waiting, false)],
+    memory: { resident: rss, heap: heapUsed, buffers: external },
+  };
+}

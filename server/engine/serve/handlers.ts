@@ -1,0 +1,12 @@
+import type { TaskHandlers } from '../../protocol/engine.ts';
+import { trainRun } from '../run/train.ts';
+import { evaluate, generate, score } from '../tasks.ts';
+import { openPlan } from '../trainPlan.ts';
+
+/** What the engine does, by method. */
+export const handlers: TaskHandlers = {
+  generate,
+  evaluate,
+  score,
+  train: (params, context) => trainRun(params, () => openPlan(params), context),
+};

@@ -1,0 +1,330 @@
+import * as v from 'valibot';
+import { scoreName } from '../../../models/heads.ts';
+import type { Bucket } from '../batches.ts';
+import { activate, type ActiveAdapter, type Model } from '../model.ts';
+import { Learner, initialParameters, trainedLayout, type Trained } from '../learner.ts';
+import { freshOptimiser } from '../optim/optimiser.ts';
+import { scheduleFactor } from '../optim/schedule.ts';
+import { permutation } from '../random.ts';
+import { viewsOf } from '../parameters.ts';
+import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
+import type { Adapter } from '../weights/types.ts';
+import { adaptedKlCoefficient } from './advantages.ts';
+import { deviation, mean, numbers, optimiserEntries, type LearnerState } from './common.ts';
+import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket } from './ppoUpdates.ts';
+import { finishRollout, judgeResponses, rolloutRows, sampleResponses, type Rollout } from './rollout.ts';
+import type { Stage, StageEvent } from './stage.ts';
+
+/** Proximal policy optimisation: `ppo` in the configuration. docs/ppo-details.md says why each default is what it is. */
+export const ppoConfig = v.strictObject({
+  learningRate: v.optional(numbers.positive, 1e-4),
+  /** The critic's adapter learns at `learningRate`, its head at this. */
+  valueHeadLearningRate: v.optional(numbers.positive, 1e-3),
+  iterations: v.optional(numbers.whole, 10),
+  /** Responses sampled in one iteration, each to another prompt. */
+  rolloutBatch: v.optional(numbers.whole, 32),
+  /** Responses in one optimiser step. */
+  batchSize: v.optional(numbers.whole, 8),
+  policyEpochs: v.optional(numbers.whole, 2),
+  criticEpochs: v.optional(numbers.whole, 1),
+  /** Divides the logits in rollouts and in training alike. */
+  temperature: v.optional(numbers.positive, 1),
+  maxNewTokens: v.optional(numbers.whole, 64),
+  clipRange: v.optional(numbers.positive, 0.2),
+  /** In units of the normalised reward. */
+  valueClipRange: v.optional(numbers.positive, 0.2),
+  gamma: v.optional(numbers.fraction, 1),
+  lambda: v.optional(numbers.fraction, 0.95),
+  /** β: the price of one nat of KL to the reference, in units of the normalised reward. */
+  klCoefficient: v.optional(numbers.notNegative, 0.05),
+  /** Nats a response. When given, β is adapted to reach it. */
+  klTarget: v.optional(numbers.positive),
+  /** Responses over which the adaptation works. */
+  klHorizon: v.optional(numbers.positive, 1000),
+  /** Policy updates of an iteration end early once an epoch's approximate KL (nats a token) is above this. */
+  maxApproximateKl: v.optional(numbers.positive),
+  entropyCoefficient: v.optional(numbers.notNegative, 0),
+  whitenRewards: v.optional(v.boolean(), false),
+  whitenAdvantages: v.optional(v.boolean(), true),
+  /** Taken from the reward of a response that was cut before its end token. */
+  missingEosPenalty: v.optional(numbers.notNegative, 0),
+  /** 'reward': the critic starts as a copy of the reward model with its head. 'zero': with a head of zeros. */
+  critic: v.optional(v.picklist(['reward', 'zero']), 'reward'),
+  /** A control experiment: rewards are shuffled among the responses of an iteration, so nothing can be learnt. */
+  permuteRewards: v.optional(v.boolean(), false),
+  ...optimiserEntries,
+  schedule: v.optional(v.picklist(['constant', 'linear', 'cosine']), 'constant'),
+});
+export type PpoConfig = v.InferOutput<typeof ppoConfig>;
+
+export type PpoState = {
+  /** Optimiser steps, of policy and critic together. */
+  step: number;
+  iteration: number;
+  /** Optimiser steps done in this iteration. */
+  position: number;
+  readonly policy: LearnerState;
+  readonly critic: LearnerState;
+  klCoefficient: number;
+  /** normalised reward = gain · reward + bias, from the first rollouts. */
+  normaliser: { gain: number; bias: number } | null;
+  /** The responses that the current iteration learns from; null before they are sampled. */
+  rollout: Rollout | null;
+  /** Sums over the iteration's updates, for its metrics. */
+  sums: { [name: string]: number };
+};
+
+export interface PpoInputs {
+  /** Token ids of prompts. */
+  readonly prompts: readonly (readonly number[])[];
+  /** The policy and the reference start from it. */
+  readonly sft: Adapter;
+  readonly reward: Adapter;
+}
+
+/**
+ * PPO for language models (Ziegler et al. 2019; Ouyang et al. 2022; Huang et al. 2024). Each iteration samples responses,
+ * judges them (policy, reference, reward model, critic), and takes `policyEpochs` passes of policy updates and
+ * `criticEpochs` of critic updates; policy and critic share no parameter, so their order does not matter.
+ *
+ * Metrics of an iteration, with TRL's names: `objective/kl` = mean over responses of Σ log π/π_ref, nats;
+ * `objective/entropy` = mean of −Σ log π; `objective/scores` = mean normalised reward; `objective/non_score_reward` =
+ * −β·kl; `objective/rlhf_reward` = scores − β·kl; `policy/approxkl_avg` = mean ½(log ρ)²; `policy/clipfrac_avg`;
+ * `loss/policy_avg`; `loss/value_avg`; `val/clipfrac_avg`; `val/ratio` = mean ρ; `val/num_eos_tokens`; `lr`; `episode`.
+ */
+export function ppoStage(
+  model: Model,
+  inputs: PpoInputs,
+  config: PpoConfig,
+  options: { readonly seed: number },
+): Stage<PpoState> & { start(): PpoState } {
+  const plan = planOf(model, inputs, config, options.seed);
+  const { sft, reward } = inputs;
+
+  async function* run(state: PpoState): AsyncGenerator<StageEvent, void> {
+    const policy = new Learner(model, plan.policyKind, state.policy, config);
+    const critic = new Learner(model, plan.criticKind, state.critic, config);
+    for (; state.iteration < config.iterations; state.iteration++) {
+      state.rollout ??= yield* rollOut(plan, state, policy, critic);
+      yield* updatePolicy(plan, state, policy);
+      yield* updateCritic(plan, state, critic);
+      yield { kind: 'metrics', step: state.step, metrics: iterationMetrics(plan, state) };
+      if (config.klTarget !== undefined) {
+        const control = { target: config.klTarget, horizon: config.klHorizon, responses: config.rolloutBatch };
+        const kl = state.rollout.metrics['objective/kl'];
+        state.klCoefficient = adaptedKlCoefficient(state.klCoefficient, kl, control);
+      }
+      Object.assign(state, { rollout: null, position: 0, sums: {} });
+    }
+    await policy.release();
+    await critic.release();
+  }
+
+  return {
+    name: 'ppo',
+    run,
+    adapter: (state) => new Learner(model, plan.policyKind, state.policy, config).adapter(),
+    start() {
+      const fresh = (kind: Trained, from: Adapter) =>
+        freshOptimiser(initialParameters(trainedLayout(model.config, kind), options.seed, from));
+      return {
+        step: 0,
+        iteration: 0,
+        position: 0,
+        policy: fresh(plan.policyKind, sft),
+        critic: fresh(plan.criticKind, config.critic === 'zero' ? withoutHead(reward) : reward),
+        klCoefficient: config.klCoefficient,
+        normaliser: null,
+        rollout: null,
+        sums: {},
+      };
+    },
+  };
+}
+
+/** What follows from the inputs and the configuration, and stays the same through the run. */
+interface PpoPlan {
+  readonly model: Model;
+  readonly prompts: readonly (readonly number[])[];
+  readonly config: PpoConfig;
+  readonly seed: number;
+  readonly policyKind: Trained;
+  readonly criticKind: Trained;
+  readonly reference: ActiveAdapter;
+  readonly reward: ActiveAdapter;
+  readonly rewardBias: number;
+  readonly bucket: Bucket;
+  /** Optimiser steps in one epoch over a rollout. */
+  readonly minibatches: number;
+  /** Policy updates in an iteration; they come first. */
+  readonly policySteps: number;
+  /** All updates in an iteration. */
+  readonly iterationSteps: number;
+  /** All updates in the run. */
+  readonly steps: number;
+}
+
+function planOf(model: Model, { prompts, sft, reward }: PpoInputs, config: PpoConfig, seed: number): PpoPlan {
+  const minibatches = Math.ceil(config.rolloutBatch / config.batchSize);
+  const policySteps = config.policyEpochs * minibatches;
+  const iterationSteps = policySteps + config.criticEpochs * minibatches;
+  const head = { learningRateFactor: config.valueHeadLearningRate / config.learningRate };
+  const kind = ({ rank, targetModules, alpha }: Adapter) =>
+    ({ kind: 'adapter', lora: { rank, targetModules }, alpha }) as const;
+  return {
+    model,
+    prompts,
+    config,
+    seed,
+    policyKind: kind(sft),
+    criticKind: { ...kind(reward), head },
+    reference: activate(sft),
+    reward: activate(reward),
+    rewardBias: Number(reward.metadata[REWARD_BIAS_KEY] ?? 0),
+    bucket: ppoBucket(prompts, config),
+    minibatches,
+    policySteps,
+    iterationSteps,
+    steps: config.iterations * iterationSteps,
+  };
+}
+
+/** Samples responses, judges them, and turns rewards into advantages. */
+async function* rollOut(
+  plan: PpoPlan,
+  state: PpoState,
+  policy: Learner,
+  critic: Learner,
+): AsyncGenerator<StageEvent, Rollout> {
+  const { model, prompts, config, seed, rewardBias } = plan;
+  const { temperature, maxNewTokens } = config;
+  const chosen = promptRows(prompts.length, config.rolloutBatch, state.iteration, seed).map((row) => prompts[row]);
+  const drawing = { temperature, maxNewTokens, seed, round: state.iteration };
+  const responses = yield* sampleResponses(model, policy.active, chosen, drawing);
+  const adapters = { policy: policy.active, reference: plan.reference, critic: critic.active, reward: plan.reward };
+  const judged = yield* judgeResponses(model, adapters, responses, temperature);
+  const raw = Array.from(judged.scores, (score) => score + rewardBias);
+  const first = state.normaliser === null;
+  const normaliser = state.normaliser ?? normaliserOf(raw);
+  const { gain, bias } = normaliser;
+  const offset = valueOffset(plan, normaliser);
+  const scale = first ? gain : 1;
+  for (const row of judged.values) for (const t of row.keys()) row[t] = row[t] * scale + offset;
+  let rewards = raw.map((reward, k) => reward * gain + bias - (responses[k].finished ? 0 : config.missingEosPenalty));
+  if (config.permuteRewards) {
+    const order = permutation(rewards.length, { seed, purpose: 'permute', step: -1 - state.iteration });
+    rewards = rewards.map((_, k) => rewards[order[k]]);
+  }
+  for (const k of [0, 1, 2].filter((index) => index < responses.length)) {
+    const [prompt, response] = [responses[k].prompt, responses[k].response].map((ids) => model.tokenizer.decode(ids));
+    yield { kind: 'sample', step: state.step, prompt, response, reward: rewards[k] };
+  }
+  // No yield from here on: a checkpoint sees the whole rollout or nothing of it.
+  if (first) {
+    state.normaliser = normaliser;
+    scaleHead(critic, gain);
+  }
+  return finishRollout(responses, judged, rewards, { ...config, klCoefficient: state.klCoefficient });
+}
+
+/** What the head cannot say, having no bias: the critic's values are head + this. */
+function valueOffset({ config, rewardBias }: PpoPlan, { gain, bias }: { gain: number; bias: number }): number {
+  return config.critic === 'reward' ? rewardBias * gain + bias : 0;
+}
+
+async function* updatePolicy(plan: PpoPlan, state: PpoState, policy: Learner): AsyncGenerator<StageEvent, void> {
+  const { config, policySteps, steps } = plan;
+  const rows = rolloutRows(state.rollout!);
+  const graph = policyGraph(plan.model, plan.policyKind, plan.bucket, config);
+  while (state.position < policySteps) {
+    const part = minibatch(plan, rows, state, Math.floor(state.position / plan.minibatches));
+    const figures = yield* accumulatePolicy(policy, graph, part, config);
+    const { norm, notice } = await policy.update(learningRate(plan, state));
+    if (notice !== undefined) yield { kind: 'notice', message: notice };
+    addTo(state.sums, { ...figures, policyUpdates: 1 });
+    state.step++;
+    state.position++;
+    const approximateKl = figures['policy/approxkl_avg'];
+    const limit = config.maxApproximateKl ?? Number.POSITIVE_INFINITY;
+    const left = policySteps - state.position;
+    const stopped = left > 0 && approximateKl > limit;
+    if (stopped) state.position = policySteps;
+    yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'policy/grad_norm': norm } };
+    if (stopped) {
+      const message = `Policy updates of iteration ${state.iteration + 1} end ${left} steps early: the approximate KL is ${approximateKl.toPrecision(3)} nats a token, the limit ${limit}.`;
+      yield { kind: 'notice', message };
+    }
+  }
+}
+
+async function* updateCritic(plan: PpoPlan, state: PpoState, critic: Learner): AsyncGenerator<StageEvent, void> {
+  const { policySteps, iterationSteps, steps } = plan;
+  const rows = rolloutRows(state.rollout!);
+  const graph = criticGraph(plan.model, plan.criticKind, plan.bucket, plan.config);
+  const offset = valueOffset(plan, state.normaliser!);
+  while (state.position < iterationSteps) {
+    const part = minibatch(plan, rows, state, Math.floor((state.position - policySteps) / plan.minibatches));
+    const figures = yield* accumulateCritic(critic, graph, part, offset);
+    const { norm, notice } = await critic.update(learningRate(plan, state));
+    if (notice !== undefined) yield { kind: 'notice', message: notice };
+    addTo(state.sums, { ...figures, criticUpdates: 1 });
+    state.step++;
+    state.position++;
+    yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'val/grad_norm': norm } };
+  }
+}
+
+/** The responses of the next update: each epoch goes through the rollout in an order of its own. */
+function minibatch<Row>(
+  { config, minibatches, seed }: PpoPlan,
+  rows: readonly Row[],
+  state: PpoState,
+  epoch: number,
+): Row[] {
+  const order = permutation(rows.length, { seed, purpose: 'permute', step: state.iteration * 1024 + epoch });
+  const start = (state.position % minibatches) * config.batchSize;
+  return [...order.subarray(start, start + config.batchSize)].map((row) => rows[row]);
+}
+
+function learningRate({ config }: PpoPlan, { iteration }: PpoState): number {
+  return config.learningRate * scheduleFactor(config.schedule, iteration, config.iterations, config.warmupSteps);
+}
+
+/** The rollout's figures, and the means of the updates' figures. */
+function iterationMetrics(plan: PpoPlan, state: PpoState): Record<string, number> {
+  const { policyUpdates = 1, criticUpdates = 1, ...figures } = state.sums;
+  const ofCritic = (name: string) => name === 'loss/value_avg' || name === 'val/clipfrac_avg';
+  const averaged = Object.entries(figures).map(([name, sum]) => [
+    name,
+    sum / (ofCritic(name) ? criticUpdates : policyUpdates),
+  ]);
+  const episode = (state.iteration + 1) * plan.config.rolloutBatch;
+  return { ...state.rollout!.metrics, ...Object.fromEntries(averaged), lr: learningRate(plan, state), episode };
+}
+
+function withoutHead(adapter: Adapter): Adapter {
+  return { ...adapter, tensors: new Map([...adapter.tensors].filter(([name]) => name !== scoreName)) };
+}
+
+/** Rows of an endless stream that goes through all prompts in a new order each time. */
+function promptRows(count: number, batch: number, iteration: number, seed: number): number[] {
+  return Array.from({ length: batch }, (_, k) => {
+    const place = iteration * batch + k;
+    return permutation(count, { seed, purpose: 'shuffle', step: Math.floor(place / count) })[place % count];
+  });
+}
+
+function normaliserOf(rewards: readonly number[]): { gain: number; bias: number } {
+  const spread = deviation(rewards);
+  const gain = spread > 1e-6 ? 1 / spread : 1;
+  return { gain, bias: -mean(rewards) * gain };
+}
+
+function scaleHead(critic: Learner, gain: number): void {
+  const head = viewsOf(critic.layout, critic.state.parameters)[scoreName];
+  for (const k of head.keys()) head[k] *= gain;
+}
+
+function addTo(sums: Record<string, number>, figures: Record<string, number>): void {
+  for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value;
+}

@@ -1,0 +1,179 @@
+import { generate } from '../generation/generate.ts';
+import type { ActiveAdapter, Model } from '../model.ts';
+import { lastScores, responseLogps, responseValues, type Scored } from '../scoring.ts';
+import type { Sequence } from '../sequences.ts';
+import { generalisedAdvantages, klEstimate1, klEstimate3, tokenRewards, whiten } from './advantages.ts';
+import { mean } from './common.ts';
+import type { StageEvent } from './stage.ts';
+
+/** Responses of one iteration with all that the updates read; flat, so that a checkpoint can hold it. */
+export type Rollout = {
+  readonly promptIds: Int32Array;
+  readonly promptLengths: Int32Array;
+  readonly responseIds: Int32Array;
+  readonly responseLengths: Int32Array;
+  readonly oldLogps: Float32Array;
+  readonly oldValues: Float32Array;
+  readonly advantages: Float32Array;
+  readonly returns: Float32Array;
+  /** What metrics.jsonl gets when the iteration is over. */
+  readonly metrics: { [name: string]: number };
+};
+
+/** One response of a rollout; the arrays are one entry a response token. */
+export interface RolloutRow extends Sequence {
+  readonly oldLogps: Float32Array;
+  readonly oldValues: Float32Array;
+  readonly advantages: Float32Array;
+  readonly returns: Float32Array;
+}
+
+/** A sampled response. */
+export interface Sampled extends Sequence {
+  readonly finished: boolean;
+}
+
+/** Samples one response to each prompt, at the temperature alone. */
+export async function* sampleResponses(
+  model: Model,
+  adapter: ActiveAdapter | undefined,
+  prompts: readonly (readonly number[])[],
+  options: {
+    readonly temperature: number;
+    readonly maxNewTokens: number;
+    readonly seed: number;
+    readonly round: number;
+  },
+): AsyncGenerator<StageEvent, Sampled[]> {
+  const { temperature, ...rest } = options;
+  const decoding = generate(model, adapter, prompts, {
+    ...rest,
+    sampling: { temperature },
+    stopIds: model.tokenizer.endIds,
+  });
+  for (;;) {
+    const next = await decoding.next();
+    if (next.done) {
+      return next.value.map(({ ids, finished }, k) => ({ prompt: prompts[k], response: ids, finished }));
+    }
+    yield { kind: 'work', what: 'rollout', done: next.value, total: prompts.length * options.maxNewTokens };
+  }
+}
+
+/** Everything about sampled responses that a forward pass of one of the four models tells. */
+export interface Judged {
+  readonly oldLogps: Float32Array[];
+  readonly refLogps: Float32Array[];
+  readonly values: Float32Array[];
+  readonly scores: Float32Array;
+}
+
+export async function* judgeResponses(
+  model: Model,
+  adapters: {
+    policy: ActiveAdapter;
+    reference: ActiveAdapter | undefined;
+    critic: ActiveAdapter;
+    reward: ActiveAdapter;
+  },
+  responses: readonly Sequence[],
+  temperature: number,
+): AsyncGenerator<StageEvent, Judged> {
+  const oldLogps = yield* asWork('scoring: policy', responseLogps(model, adapters.policy, responses, temperature));
+  const refLogps = yield* asWork(
+    'scoring: reference',
+    responseLogps(model, adapters.reference, responses, temperature),
+  );
+  const scores = yield* asWork('scoring: reward', lastScores(model, adapters.reward, responses));
+  const values = yield* asWork('scoring: critic', responseValues(model, adapters.critic, responses));
+  return { oldLogps, refLogps, values, scores };
+}
+
+/** Turns forward passes into 'work' events. */
+export async function* asWork<Result>(
+  what: string,
+  passes: AsyncGenerator<Scored, Result>,
+): AsyncGenerator<StageEvent, Result> {
+  for (;;) {
+    const next = await passes.next();
+    if (next.done) return next.value;
+    yield { kind: 'work', what, ...next.value };
+  }
+}
+
+export interface AdvantageOptions {
+  readonly klCoefficient: number;
+  readonly gamma: number;
+  readonly lambda: number;
+  readonly whitenRewards: boolean;
+  readonly whitenAdvantages: boolean;
+}
+
+/** Rewards → advantages and returns, and the iteration's figures. `rewards` is one normalised reward a response. */
+export function finishRollout(
+  responses: readonly Sampled[],
+  judged: Judged,
+  rewards: ArrayLike<number>,
+  options: AdvantageOptions,
+): Rollout {
+  const { oldLogps, refLogps, values } = judged;
+  const { klCoefficient } = options;
+  const tokens = responses.map((_, k) => tokenRewards(oldLogps[k], refLogps[k], rewards[k], klCoefficient));
+  if (options.whitenRewards) whiten(tokens, { keepMean: true });
+  const estimates = tokens.map((row, k) => generalisedAdvantages(row, values[k], options));
+  const advantages = estimates.map((estimate) => estimate.advantages);
+  if (options.whitenAdvantages) whiten(advantages);
+  const kl = responses.map((_, k) => klEstimate1(oldLogps[k], refLogps[k]));
+  const score = mean(rewards);
+  return {
+    promptIds: Int32Array.from(responses.flatMap(({ prompt }) => prompt)),
+    promptLengths: Int32Array.from(responses, ({ prompt }) => prompt.length),
+    responseIds: Int32Array.from(responses.flatMap(({ response }) => response)),
+    responseLengths: Int32Array.from(responses, ({ response }) => response.length),
+    oldLogps: joined(oldLogps),
+    oldValues: joined(values),
+    advantages: joined(advantages),
+    returns: joined(estimates.map(({ returns }) => returns)),
+    metrics: {
+      'objective/kl': mean(kl),
+      'objective/kl_k3': mean(responses.map((_, k) => klEstimate3(oldLogps[k], refLogps[k]))),
+      'objective/entropy': mean(oldLogps.map((row) => -row.reduce((sum, logp) => sum + logp, 0))),
+      'objective/non_score_reward': -klCoefficient * mean(kl),
+      'objective/scores': score,
+      'objective/rlhf_reward': score - klCoefficient * mean(kl),
+      'objective/kl_coefficient': klCoefficient,
+      'val/num_eos_tokens': responses.filter(({ finished }) => finished).length,
+      'response/length': mean(responses.map(({ response }) => response.length)),
+    },
+  };
+}
+
+/** The rollout's responses one by one; views of its arrays. */
+export function rolloutRows(rollout: Rollout): RolloutRow[] {
+  let prompt = 0;
+  let token = 0;
+  return Array.from(rollout.responseLengths, (length, k) => {
+    const [promptStart, start] = [prompt, token];
+    prompt += rollout.promptLengths[k];
+    token += length;
+    const part = (array: Float32Array) => array.subarray(start, token);
+    return {
+      prompt: [...rollout.promptIds.subarray(promptStart, prompt)],
+      response: [...rollout.responseIds.subarray(start, token)],
+      oldLogps: part(rollout.oldLogps),
+      oldValues: part(rollout.oldValues),
+      advantages: part(rollout.advantages),
+      returns: part(rollout.returns),
+    };
+  });
+}
+
+function joined(lists: readonly Float32Array[]): Float32Array {
+  const result = new Float32Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let offset = 0;
+  for (const list of lists) {
+    result.set(list, offset);
+    offset += list.length;
+  }
+  return result;
+}

@@ -1,0 +1,117 @@
+import * as v from 'valibot';
+import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
+import { bucketFor, pack, type Bucket } from '../batches.ts';
+import { initialParameters, Learner, trainedLayout, type Trained, type TrainingGraph } from '../learner.ts';
+import { completionLoss } from '../losses/completion.ts';
+import { adapterContext, loraKey, type Model } from '../model.ts';
+import { freshOptimiser } from '../optim/optimiser.ts';
+import { scheduleFactor } from '../optim/schedule.ts';
+import { predictionRow, type Sequence } from '../sequences.ts';
+import { loraEntries, numbers, optimiserEntries, stepRows, type LearnerState } from './common.ts';
+import type { Stage, StageEvent } from './stage.ts';
+
+/** Supervised fine-tuning: `sft` in the configuration. */
+export const sftConfig = v.strictObject({
+  learningRate: v.optional(numbers.positive, 2e-4),
+  /** Rows in one optimiser step. */
+  batchSize: v.optional(numbers.whole, 8),
+  epochs: v.optional(numbers.whole, 1),
+  /** Several rows share one line, as segments that do not see each other: no tokens are wasted on padding. */
+  packing: v.optional(v.boolean(), true),
+  ...loraEntries,
+  ...optimiserEntries,
+});
+export type SftConfig = v.InferOutput<typeof sftConfig>;
+
+export type SftState = { step: number; tokens: number; readonly learner: LearnerState };
+
+/**
+ * Trains an adapter (or, for making a base, every weight) to give each sequence's response after its prompt. Only
+ * response tokens count, each token of an optimiser batch the same, however the batch is cut into micro-batches.
+ *
+ * Metrics, with TRL's names: `loss` = mean −log π over the step's response tokens, nats; `grad_norm` before clipping;
+ * `learning_rate`; `num_tokens` = response tokens so far; `epoch` = step · batchSize / rows.
+ */
+export function sftStage(
+  model: Model,
+  sequences: readonly Sequence[],
+  config: SftConfig,
+  options: { readonly seed: number; readonly train?: 'adapter' | 'base' },
+): Stage<SftState> & { start(): SftState; learner(state: SftState): Learner } {
+  const { seed } = options;
+  const trained: Trained =
+    options.train === 'base'
+      ? { kind: 'base' }
+      : { kind: 'adapter', lora: { rank: config.rank, targetModules: config.targetModules }, alpha: config.alpha };
+  const rows = sequences.map(predictionRow);
+  const steps = config.epochs * Math.ceil(rows.length / config.batchSize);
+  const open = (state: SftState) => new Learner(model, trained, state.learner, config);
+
+  async function* run(state: SftState): AsyncGenerator<StageEvent, void> {
+    const learner = open(state);
+    const graph = sftGraph(model, trained, bucketFor(rows, config.microBatchTokens), config.recompute);
+    while (state.step < steps) {
+      const chosen = stepRows(rows.length, config.batchSize, state.step, seed);
+      const tokens = chosen.reduce((sum, row) => sum + rows[row].reads.length, 0);
+      let loss = 0;
+      const batches = pack(
+        chosen.map((row) => rows[row]),
+        graph.bucket,
+        { separate: !config.packing },
+      );
+      for (const [done, packed] of batches.entries()) {
+        const target = new Int32Array(graph.bucket.reads);
+        const weights = new Float32Array(graph.bucket.reads);
+        for (const { row, start, count } of packed.rows) {
+          target.set(sequences[chosen[row]].response, start);
+          weights.fill(1 / tokens, start, start + count);
+        }
+        const outputs = await learner.accumulate(graph, packed, { target, weights, temperature: Float32Array.of(1) });
+        loss += outputs.loss.data[0];
+        if (done + 1 < batches.length) yield { kind: 'work', what: 'sft', done: state.step, total: steps };
+      }
+      const rate = config.learningRate * scheduleFactor(config.schedule, state.step, steps, config.warmupSteps);
+      const { norm, notice } = await learner.update(rate);
+      if (notice !== undefined) yield { kind: 'notice', message: notice };
+      state.step++;
+      state.tokens += tokens;
+      const epoch = (state.step * config.batchSize) / rows.length;
+      const metrics = { loss, grad_norm: norm, learning_rate: rate, num_tokens: state.tokens, epoch };
+      yield { kind: 'step', step: state.step, steps, metrics };
+    }
+    await learner.release();
+  }
+
+  return {
+    name: 'sft',
+    run,
+    learner: open,
+    adapter: (state) => open(state).adapter(),
+    start() {
+      const layout = trainedLayout(model.config, trained);
+      const parameters =
+        trained.kind === 'base'
+          ? Float32Array.from(layout.names.flatMap((name) => Array.from(model.feeds[name])))
+          : initialParameters(layout, seed);
+      return { step: 0, tokens: 0, learner: freshOptimiser(parameters) };
+    },
+  };
+}
+
+function sftGraph(model: Model, trained: Trained, bucket: Bucket, recompute: boolean): TrainingGraph {
+  const lora = trained.kind === 'adapter' ? trained.lora : undefined;
+  return {
+    key: `sft/${trained.kind}/${loraKey(lora)}`,
+    bucket,
+    recompute,
+    build(ops) {
+      const context = trained.kind === 'base' ? ({ ops, train: 'base' } as const) : adapterContext(ops, lora);
+      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
+      const places = ops.gatherRows(hidden, ops.input('index', [bucket.reads], 'int32')); // [P, D]
+      const target = ops.input('target', [bucket.reads], 'int32');
+      const matrix = outputMatrix(context, model.config);
+      const logps = ops.tokenLogProbability(places, matrix, target, ops.input('temperature', []));
+      return { loss: completionLoss(ops, logps, ops.input('weights', [bucket.reads])) };
+    },
+  };
+}

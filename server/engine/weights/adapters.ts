@@ -1,0 +1,181 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import * as v from 'valibot';
+import type { LlamaConfig } from '../../../models/llama.ts';
+import { UserError } from '../../errors.ts';
+import { count, quoted, readJson, restoreInterruptedFolder, writeFolderAtomically } from './files.ts';
+import { checkShapes, llamaLinearModules, type NamedShape } from './llamaWeights.ts';
+import { firstNotFinite } from './numbers.ts';
+import { pickleError } from './pickles.ts';
+import { readSafetensors, safetensorsChunks } from './safetensors.ts';
+import type { Adapter } from './types.ts';
+
+/**
+ * LoRA adapters as PEFT keeps them: a folder of adapter_config.json and adapter_model.safetensors. A reward model is
+ * one whose task is SEQ_CLS: it also has the score head, gain folded in; its bias stands in the safetensors metadata.
+ */
+
+/** The score head's tensor, [1, D]. */
+export const SCORE_NAME = 'base_model.model.score.weight';
+/** The metadata key of the reward's bias, a decimal number. */
+export const REWARD_BIAS_KEY = 'palate.reward.bias';
+/** The linear modules of a layer that can carry an adapter, in the order that `adapterShapes` keeps. */
+export const LORA_MODULES: readonly string[] = [
+  'q_proj',
+  'k_proj',
+  'v_proj',
+  'o_proj',
+  'gate_proj',
+  'up_proj',
+  'down_proj',
+];
+
+/**
+ * Names and shapes of the LoRA tensors: layer by layer, in the order of LORA_MODULES, lora_A [rank, inputs] before
+ * lora_B [outputs, rank].
+ */
+export function adapterShapes(config: LlamaConfig, rank: number, targetModules: readonly string[]): NamedShape[] {
+  const modules = llamaLinearModules(config).filter(({ name }) => targetModules.includes(name));
+  return Array.from({ length: config.layers }, (_, layer) =>
+    modules.flatMap(({ path, rows, columns }) => [
+      { name: `base_model.model.model.layers.${layer}.${path}.lora_A.weight`, shape: [rank, columns] },
+      { name: `base_model.model.model.layers.${layer}.${path}.lora_B.weight`, shape: [rows, rank] },
+    ]),
+  ).flat();
+}
+
+/** Reads an adapter folder. Throws a UserError that names file and key where something is damaged or not supported. */
+export function readAdapter(folder: string): Adapter {
+  restoreInterruptedFolder(folder);
+  const configPath = join(folder, 'adapter_config.json');
+  if (!existsSync(configPath)) {
+    throw new UserError(
+      `${resolve(folder)} is not an adapter: it has no adapter_config.json. Give a folder that PEFT or Palate has written.`,
+    );
+  }
+  const settings = readSettings(configPath);
+  const weightsPath = join(folder, 'adapter_model.safetensors');
+  const pickle = join(folder, 'adapter_model.bin');
+  if (!existsSync(weightsPath) && existsSync(pickle)) throw pickleError(pickle);
+  const { tensors, metadata } = readSafetensors(weightsPath);
+  for (const [name, { data }] of tensors) {
+    const bad = firstNotFinite(data);
+    if (bad >= 0)
+      throw new UserError(
+        `${weightsPath}: ${quoted(name)} holds ${data[bad]} (number ${count(bad)}); the adapter is damaged.`,
+      );
+  }
+  if (settings.task === 'SEQ_CLS') checkBias(weightsPath, metadata);
+  return { ...settings, tensors, metadata };
+}
+
+/** Checks every tensor of an adapter by name and shape against the base model's configuration. Throws a UserError. */
+export function checkAdapter(adapter: Adapter, config: LlamaConfig, where = 'The adapter'): void {
+  const expected = adapterShapes(config, adapter.rank, adapter.targetModules);
+  if (adapter.task === 'SEQ_CLS') expected.push({ name: SCORE_NAME, shape: [1, config.width] });
+  checkShapes(where, expected, new Map([...adapter.tensors].map(([name, { shape }]) => [name, shape])));
+}
+
+/** Writes an adapter folder with PEFT's names, shapes and keys; whole or not at all. */
+export function writeAdapter(folder: string, adapter: Adapter, options: { readonly baseModelPath: string }): void {
+  const config = `${JSON.stringify(peftConfig(adapter, options.baseModelPath), null, 2)}\n`;
+  writeFolderAtomically(
+    folder,
+    new Map<string, Iterable<Uint8Array | string>>([
+      ['adapter_model.safetensors', safetensorsChunks(adapter.tensors, { metadata: adapter.metadata })],
+      ['adapter_config.json', [config]],
+    ]),
+  );
+}
+
+/** Options of PEFT 0.21's LoraConfig that Palate leaves at the value that changes nothing. */
+// biome-ignore format: a table
+const UNUSED = {
+  alora_invocation_tokens: null, alpha_pattern: {}, arrow_config: null, auto_mapping: null, bias: 'none', corda_config: null,
+  ensure_weight_tying: false, eva_config: null, exclude_modules: null, fan_in_fan_out: false, init_lora_weights: true,
+  kasa_config: null, layer_replication: null, layers_pattern: null, layers_to_transform: null, loftq_config: {},
+  lora_bias: false, lora_dropout: 0.0, lora_ga_config: null, megatron_config: null, megatron_core: 'megatron.core',
+  monteclora_config: null, peft_version: '0.21.2', qalora_group_size: 16, rank_pattern: {}, revision: null,
+  target_parameters: null, trainable_token_indices: null, use_bdlora: null, use_dora: false, use_qalora: false,
+  use_rslora: false, velora_config: null,
+};
+
+/** Keys whose value does not change what a finished adapter computes. */
+// biome-ignore format: a table
+const WITHOUT_EFFECT = new Set([
+  'auto_mapping', 'base_model_name_or_path', 'inference_mode', 'lora_dropout', 'megatron_core', 'peft_version', 'qalora_group_size', 'revision',
+  'runtime_config',
+]);
+const CHECKED = new Set([
+  'peft_type',
+  'task_type',
+  'r',
+  'lora_alpha',
+  'target_modules',
+  'modules_to_save',
+  'bias',
+  'init_lora_weights',
+]);
+/** Ways to start that leave the base as it is; the others (PiSSA, OLoRA, CorDA, LoftQ) train beside a changed base. */
+const HARMLESS_STARTS: readonly unknown[] = [true, false, 'gaussian', 'orthogonal', 'eva', 'mica'];
+
+function peftConfig(adapter: Adapter, baseModelPath: string): Record<string, unknown> {
+  const config = {
+    ...UNUSED,
+    base_model_name_or_path: baseModelPath,
+    inference_mode: true,
+    lora_alpha: adapter.alpha,
+    modules_to_save: adapter.task === 'SEQ_CLS' ? ['score'] : null,
+    peft_type: 'LORA',
+    r: adapter.rank,
+    target_modules: adapter.targetModules,
+    task_type: adapter.task,
+  };
+  return Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+const SettingsSchema = v.object({
+  peft_type: v.literal('LORA'),
+  task_type: v.picklist(['CAUSAL_LM', 'SEQ_CLS']),
+  r: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(4096)),
+  lora_alpha: v.pipe(v.number(), v.finite(), v.gtValue(0)),
+  target_modules: v.pipe(v.array(v.picklist(LORA_MODULES)), v.minLength(1)),
+  modules_to_save: v.nullish(v.array(v.picklist(['score', 'classifier']))),
+  bias: v.nullish(v.literal('none')),
+});
+
+function readSettings(path: string): Pick<Adapter, 'rank' | 'alpha' | 'targetModules' | 'task'> {
+  const json = readJson(path, 1 << 20);
+  const parsed = v.safeParse(SettingsSchema, json);
+  if (!parsed.success) {
+    const issue = parsed.issues[0];
+    throw new UserError(
+      `${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}. Palate reads plain LoRA adapters of Llama models.`,
+    );
+  }
+  for (const [key, value] of Object.entries(json as object)) {
+    if (!CHECKED.has(key) && !WITHOUT_EFFECT.has(key) && !isNeutral(value)) throw unsupported(path, key, value);
+  }
+  const start = (json as { init_lora_weights?: unknown }).init_lora_weights ?? true;
+  if (!HARMLESS_STARTS.includes(start)) throw unsupported(path, 'init_lora_weights', start);
+  const { r, lora_alpha: alpha, target_modules: modules, task_type: task, modules_to_save: saved } = parsed.output;
+  if (task === 'CAUSAL_LM' && saved?.length) throw unsupported(path, 'modules_to_save', saved);
+  return { rank: r, alpha, targetModules: LORA_MODULES.filter((name) => modules.includes(name)), task };
+}
+
+function isNeutral(value: unknown): boolean {
+  return value === null || value === false || (typeof value === 'object' && Object.keys(value).length === 0);
+}
+
+function unsupported(path: string, key: string, value: unknown): UserError {
+  return new UserError(
+    `${path}: ${key} is ${quoted(JSON.stringify(value))}, which changes what the adapter computes; Palate reads plain LoRA adapters without it.`,
+  );
+}
+
+function checkBias(path: string, metadata: Readonly<Record<string, string>>): void {
+  const bias = metadata[REWARD_BIAS_KEY];
+  if (bias !== undefined && (bias.trim() === '' || !Number.isFinite(Number(bias)))) {
+    throw new UserError(`${path}: the metadata ${REWARD_BIAS_KEY} is ${quoted(bias)}; a number is expected.`);
+  }
+}

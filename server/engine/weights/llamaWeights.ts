@@ -1,0 +1,117 @@
+import type { LlamaConfig } from '../../../models/llama.ts';
+import { UserError } from '../../errors.ts';
+import { count, listed } from './files.ts';
+
+/** Names and shapes of a Llama model's weights, and the bounds that a believable configuration keeps. */
+export interface NamedShape {
+  readonly name: string;
+  readonly shape: readonly number[];
+}
+
+/** Hugging Face names and shapes ([rows, columns] of y = W x) of every weight, in the order of the forward pass. */
+export function llamaWeightShapes(config: LlamaConfig): NamedShape[] {
+  const { width, vocabulary } = config;
+  const shapes: NamedShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocabulary, width] }];
+  for (let layer = 0; layer < config.layers; layer++) {
+    const prefix = `model.layers.${layer}`;
+    shapes.push({ name: `${prefix}.input_layernorm.weight`, shape: [width] });
+    for (const { path, rows, columns } of llamaLinearModules(config)) {
+      if (path === 'mlp.gate_proj') shapes.push({ name: `${prefix}.post_attention_layernorm.weight`, shape: [width] });
+      shapes.push({ name: `${prefix}.${path}.weight`, shape: [rows, columns] });
+    }
+  }
+  shapes.push({ name: 'model.norm.weight', shape: [width] });
+  if (!config.tiedEmbedding) shapes.push({ name: 'lm_head.weight', shape: [vocabulary, width] });
+  return shapes;
+}
+
+/** The seven linear modules of a layer: module name, path inside the layer, rows (outputs) and columns (inputs). */
+export function llamaLinearModules(
+  config: LlamaConfig,
+): { name: string; path: string; rows: number; columns: number }[] {
+  const { width, feedForward } = config;
+  const queries = config.heads * config.headWidth;
+  const keys = config.keyValueHeads * config.headWidth;
+  return [
+    { name: 'q_proj', path: 'self_attn.q_proj', rows: queries, columns: width },
+    { name: 'k_proj', path: 'self_attn.k_proj', rows: keys, columns: width },
+    { name: 'v_proj', path: 'self_attn.v_proj', rows: keys, columns: width },
+    { name: 'o_proj', path: 'self_attn.o_proj', rows: width, columns: queries },
+    { name: 'gate_proj', path: 'mlp.gate_proj', rows: feedForward, columns: width },
+    { name: 'up_proj', path: 'mlp.up_proj', rows: feedForward, columns: width },
+    { name: 'down_proj', path: 'mlp.down_proj', rows: width, columns: feedForward },
+  ];
+}
+
+/** The number of weights of a model of this shape. */
+export function parameterCount(config: LlamaConfig): number {
+  const { width, layers, vocabulary } = config;
+  const layer = llamaLinearModules(config).reduce((sum, { rows, columns }) => sum + rows * columns, 2 * width);
+  return vocabulary * width * (config.tiedEmbedding ? 1 : 2) + layers * layer + width;
+}
+
+/**
+ * Compares the tensors of a file with those that the configuration asks for. Throws a UserError that lists what is
+ * missing, unexpected or of another shape.
+ */
+export function checkShapes(
+  where: string,
+  expected: readonly NamedShape[],
+  found: ReadonlyMap<string, readonly number[]>,
+): void {
+  const problems: string[] = [];
+  const missing = expected.filter(({ name }) => !found.has(name)).map(({ name }) => name);
+  if (missing.length) problems.push(`missing: ${listed(missing)}`);
+  const known = new Set(expected.map(({ name }) => name));
+  const unexpected = [...found.keys()].filter((name) => !known.has(name));
+  if (unexpected.length) problems.push(`unexpected: ${listed(unexpected)}`);
+  const wrong = expected.flatMap(({ name, shape }) => {
+    const other = found.get(name);
+    if (!other || (other.length === shape.length && other.every((size, axis) => size === shape[axis]))) return [];
+    return [`${name} is [${other.join(', ')}] instead of [${shape.join(', ')}]`];
+  });
+  if (wrong.length) problems.push(`of another shape than the configuration says: ${listed(wrong)}`);
+  if (problems.length)
+    throw new UserError(
+      `${where}: the tensors do not fit. ${problems.map((text) => `${text[0].toUpperCase()}${text.slice(1)}.`).join(' ')}`,
+    );
+}
+
+/** Bounds beyond which a configuration is an error, not a model: they stop absurd files before anything is allocated. */
+const BOUNDS: readonly { key: keyof LlamaConfig; from: number; to: number; whole: boolean }[] = [
+  { key: 'layers', from: 1, to: 1000, whole: true },
+  { key: 'width', from: 1, to: 65536, whole: true },
+  { key: 'heads', from: 1, to: 1024, whole: true },
+  { key: 'keyValueHeads', from: 1, to: 1024, whole: true },
+  { key: 'headWidth', from: 2, to: 1024, whole: true },
+  { key: 'feedForward', from: 1, to: 1 << 19, whole: true },
+  { key: 'vocabulary', from: 1, to: 1 << 21, whole: true },
+  { key: 'maxPositions', from: 1, to: 1 << 27, whole: true },
+  { key: 'ropeTheta', from: 1, to: 1e12, whole: false },
+  { key: 'normEpsilon', from: 1e-12, to: 0.1, whole: false },
+];
+
+/**
+ * Refuses a configuration that no Llama model has. `field` gives a key's name as the file spells it, so that the
+ * message can be followed.
+ */
+export function checkPlausible(where: string, config: LlamaConfig, field: (key: keyof LlamaConfig) => string): void {
+  for (const { key, from, to, whole } of BOUNDS) {
+    const value = config[key] as number;
+    if (!(value >= from && value <= to) || (whole && !Number.isInteger(value))) {
+      throw new UserError(
+        `${where}: ${field(key)} is ${count(value)}; a ${whole ? 'whole ' : ''}number from ${count(from)} to ${count(to)} is possible.`,
+      );
+    }
+  }
+  if (config.heads % config.keyValueHeads !== 0) {
+    throw new UserError(
+      `${where}: ${field('heads')} is ${config.heads}, which is not a multiple of ${field('keyValueHeads')}, ${config.keyValueHeads}.`,
+    );
+  }
+  if (config.headWidth % 2 !== 0) {
+    throw new UserError(
+      `${where}: ${field('headWidth')} is ${config.headWidth}; rotary positions need an even number.`,
+    );
+  }
+}

@@ -1,0 +1,106 @@
+/**
+ * Number formats of weight files, widened to float32. Sources: IEEE 754 binary16; bfloat16 is the upper half of a
+ * float32; the quantised blocks are ggml's (ggml-quants.c, dequantize_row_q4_0, _q4_1, _q8_0). All are little-endian.
+ */
+export interface NumberFormat {
+  readonly name: string;
+  /** Numbers in a block, and the bytes that a block takes. */
+  readonly blockSize: number;
+  readonly blockBytes: number;
+  /** Widens `bytes` (whole blocks) into `out` from index `at`. */
+  widen(bytes: Uint8Array, out: Float32Array, at: number): void;
+}
+
+export const F32: NumberFormat = { name: 'F32', blockSize: 1, blockBytes: 4, widen: widenF32 };
+export const F16: NumberFormat = { name: 'F16', blockSize: 1, blockBytes: 2, widen: widenF16 };
+export const BF16: NumberFormat = { name: 'BF16', blockSize: 1, blockBytes: 2, widen: widenBF16 };
+export const Q4_0: NumberFormat = { name: 'Q4_0', blockSize: 32, blockBytes: 18, widen: widenQ4_0 };
+export const Q4_1: NumberFormat = { name: 'Q4_1', blockSize: 32, blockBytes: 20, widen: widenQ4_1 };
+export const Q8_0: NumberFormat = { name: 'Q8_0', blockSize: 32, blockBytes: 34, widen: widenQ8_0 };
+
+/** float32 to bfloat16 bit patterns, rounded to nearest, ties to even; NaN stays NaN. */
+export function toBF16(values: Float32Array): Uint16Array {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const result = new Uint16Array(values.length);
+  for (let i = 0; i < bits.length; i++) {
+    const word = bits[i];
+    const isNaN = (word & 0x7fffffff) > 0x7f800000;
+    result[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
+  }
+  return result;
+}
+
+/** The index of the first number that is NaN or infinite, or -1. */
+export function firstNotFinite(values: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
+  if (sum === 0) return -1;
+  return values.findIndex((value) => !Number.isFinite(value));
+}
+
+function widenF32(bytes: Uint8Array, out: Float32Array, at: number): void {
+  new Uint8Array(out.buffer, out.byteOffset + at * 4, bytes.length).set(bytes);
+}
+
+function widenF16(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let i = 0; i < bytes.length; i += 2) out[at++] = table[bytes[i] | (bytes[i + 1] << 8)];
+}
+
+function widenBF16(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const words = new Uint32Array(out.buffer, out.byteOffset + at * 4, bytes.length >> 1);
+  for (let i = 0, k = 0; i < bytes.length; i += 2) words[k++] = (bytes[i] << 16) | (bytes[i + 1] << 24);
+}
+
+/** Block: scale d (half), 16 bytes; the low nibbles are numbers 0…15, the high ones 16…31; x = d·(q − 8). */
+function widenQ4_0(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 18, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block + 2 + i];
+      out[at + i] = scale * ((byte & 15) - 8);
+      out[at + 16 + i] = scale * ((byte >> 4) - 8);
+    }
+  }
+}
+
+/** Block: scale d and minimum m (halves), 16 bytes of nibbles as in Q4_0; x = d·q + m. */
+function widenQ4_1(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 20, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    const minimum = table[bytes[block + 2] | (bytes[block + 3] << 8)];
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block + 4 + i];
+      out[at + i] = scale * (byte & 15) + minimum;
+      out[at + 16 + i] = scale * (byte >> 4) + minimum;
+    }
+  }
+}
+
+/** Block: scale d (half), 32 signed bytes; x = d·q. */
+function widenQ8_0(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 34, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    for (let i = 0; i < 32; i++) out[at + i] = scale * ((bytes[block + 2 + i] << 24) >> 24);
+  }
+}
+
+let halves: Float32Array | undefined;
+
+/** The float32 value of each of the 65,536 half-precision bit patterns. */
+function halfTable(): Float32Array {
+  if (halves) return halves;
+  halves = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) {
+    const sign = bits & 0x8000 ? -1 : 1;
+    const exponent = (bits >> 10) & 31;
+    const fraction = bits & 1023;
+    if (exponent === 31) halves[bits] = fraction ? NaN : sign * Infinity;
+    else if (exponent === 0) halves[bits] = sign * fraction * 2 ** -24;
+    else halves[bits] = sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  }
+  return halves;
+}

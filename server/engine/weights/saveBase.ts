@@ -1,0 +1,32 @@
+import type { LlamaConfig } from '../../../models/llama.ts';
+import { writeFolderAtomically } from './files.ts';
+import { toHuggingFaceConfig } from './huggingface.ts';
+import { checkShapes, llamaWeightShapes } from './llamaWeights.ts';
+import { safetensorsChunks } from './safetensors.ts';
+import { tokenizerFiles } from './tokenizer.ts';
+import type { Tokenizer, WeightTensor } from './types.ts';
+
+/** A base model to be written, and how its numbers are kept. */
+export interface BaseModelContent {
+  readonly config: LlamaConfig;
+  readonly weights: ReadonlyMap<string, WeightTensor>;
+  /** A tokenizer that came from `loadBaseModel`. */
+  readonly tokenizer: Tokenizer;
+  /** BF16 rounds to nearest, ties to even, and halves the file. */
+  readonly format: 'F32' | 'BF16';
+}
+
+/**
+ * Writes a Hugging Face folder (config.json, generation_config.json, model.safetensors, tokenizer.json,
+ * tokenizer_config.json) that `loadBaseModel` and Transformers read; whole or not at all.
+ */
+export function writeBaseModel(folder: string, { config, weights, tokenizer, format }: BaseModelContent): void {
+  checkShapes(folder, llamaWeightShapes(config), new Map([...weights].map(([name, { shape }]) => [name, shape])));
+  const json = { ...toHuggingFaceConfig(config), eos_token_id: tokenizer.endIds[0] };
+  const files = new Map<string, Iterable<Uint8Array | string>>([
+    ['model.safetensors', safetensorsChunks(weights, { format })],
+    ['config.json', [`${JSON.stringify(json, null, 2)}\n`]],
+  ]);
+  for (const [name, content] of tokenizerFiles(tokenizer)) files.set(name, [content]);
+  writeFolderAtomically(folder, files);
+}

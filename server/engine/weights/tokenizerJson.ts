@@ -1,0 +1,175 @@
+import { UserError } from '../../errors.ts';
+import { count, quoted } from './files.ts';
+
+/**
+ * Checks a tokenizer.json before @huggingface/tokenizers sees it, and rewrites the parts in which that library differs
+ * from Hugging Face's Rust tokenizers: its \s and \d are JavaScript's, not Unicode's.
+ */
+export interface TokenizerJson {
+  readonly model: {
+    readonly type: 'BPE';
+    readonly vocab: Readonly<Record<string, number>>;
+    readonly merges: readonly (readonly [string, string])[];
+  };
+  readonly normalizer: unknown;
+  readonly pre_tokenizer: unknown;
+  readonly post_processor: unknown;
+  readonly decoder: unknown;
+  readonly added_tokens: readonly AddedToken[];
+}
+
+export interface AddedToken {
+  readonly id: number;
+  readonly content: string;
+  readonly special: boolean;
+  readonly normalized: boolean;
+  readonly single_word: boolean;
+  readonly lstrip: boolean;
+  readonly rstrip: boolean;
+}
+
+/** GPT-2's pattern for words, as in the Rust ByteLevel pre-tokenizer. */
+export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
+
+type JsonObject = Record<string, unknown>;
+
+/**
+ * The checked and rewritten form of a parsed tokenizer.json whose ids must stay below `vocabulary`. Throws a UserError
+ * that names `where` and the key.
+ */
+export function checkTokenizerJson(where: string, json: unknown, vocabulary: number): TokenizerJson {
+  const root = object(where, 'the file', json);
+  const model = object(where, 'model', root.model);
+  if (model.type !== undefined && model.type !== 'BPE') {
+    throw new UserError(`${where}: model.type is ${quoted(String(model.type))}; Palate reads BPE tokenizers.`);
+  }
+  const vocab = checkVocabulary(where, model.vocab, vocabulary);
+  const added = checkAddedTokens(where, root.added_tokens ?? [], vocabulary);
+  const merges = checkMerges(where, model.merges, vocab, added);
+  return {
+    model: { ...model, type: 'BPE', vocab, merges },
+    normalizer: root.normalizer ?? null,
+    pre_tokenizer: rewritePreTokenizer(where, root.pre_tokenizer ?? null),
+    post_processor: root.post_processor ?? null,
+    decoder: root.decoder ?? null,
+    added_tokens: added,
+  };
+}
+
+function checkVocabulary(where: string, value: unknown, vocabulary: number): Record<string, number> {
+  const entries = Object.entries(object(where, 'model.vocab', value));
+  const seen = new Uint8Array(vocabulary);
+  for (const [token, id] of entries) {
+    checkId(where, `model.vocab: ${quoted(token)}`, id, vocabulary);
+    if (seen[id as number])
+      throw new UserError(`${where}: model.vocab: the id ${id} is given to two tokens, ${quoted(token)} among them.`);
+    seen[id as number] = 1;
+  }
+  return Object.assign(Object.create(null), value);
+}
+
+function checkAddedTokens(where: string, value: unknown, vocabulary: number): AddedToken[] {
+  if (!Array.isArray(value)) throw new UserError(`${where}: added_tokens is not a list.`);
+  return value.map((entry, index) => {
+    const token = object(where, `added_tokens[${index}]`, entry);
+    if (typeof token.content !== 'string' || token.content === '') {
+      throw new UserError(`${where}: added_tokens[${index}].content is not a text of at least one character.`);
+    }
+    checkId(where, `added_tokens[${index}] ${quoted(token.content)}`, token.id, vocabulary);
+    const special = token.special === true;
+    return {
+      id: token.id as number,
+      content: token.content,
+      special,
+      normalized: typeof token.normalized === 'boolean' ? token.normalized : !special,
+      single_word: token.single_word === true,
+      lstrip: token.lstrip === true,
+      rstrip: token.rstrip === true,
+    };
+  });
+}
+
+function checkMerges(
+  where: string,
+  value: unknown,
+  vocab: Readonly<Record<string, number>>,
+  added: readonly AddedToken[],
+): [string, string][] {
+  if (!Array.isArray(value)) throw new UserError(`${where}: model.merges is not a list.`);
+  const known = new Set(added.map(({ content }) => content));
+  const has = (token: string) => token in vocab || known.has(token);
+  return value.map((merge, index) => {
+    const pair = typeof merge === 'string' ? splitMerge(merge) : merge;
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') {
+      throw new UserError(
+        `${where}: model.merges[${index}] is ${quoted(String(JSON.stringify(merge)))}; two tokens are expected.`,
+      );
+    }
+    const missing = [pair[0], pair[1], pair[0] + pair[1]].find((token) => !has(token));
+    if (missing !== undefined)
+      throw new UserError(
+        `${where}: model.merges[${index}] needs the token ${quoted(missing)}, which the vocabulary does not have.`,
+      );
+    return [pair[0], pair[1]];
+  });
+}
+
+/** "Ġ t" → ["Ġ", "t"]: the space that parts the two is never the first character. */
+export function splitMerge(merge: string): string[] {
+  const space = merge.indexOf(' ', 1);
+  return space < 0 ? [merge] : [merge.slice(0, space), merge.slice(space + 1)];
+}
+
+/** The same pre-tokenizer in terms of Split, whose patterns the library translates faithfully. */
+function rewritePreTokenizer(where: string, value: unknown): unknown {
+  if (value === null) return null;
+  const step = object(where, 'pre_tokenizer', value);
+  switch (step.type) {
+    case 'Sequence': {
+      if (!Array.isArray(step.pretokenizers))
+        throw new UserError(`${where}: pre_tokenizer.pretokenizers is not a list.`);
+      return { ...step, pretokenizers: step.pretokenizers.map((inner) => rewritePreTokenizer(where, inner)) };
+    }
+    case 'ByteLevel':
+      if (step.use_regex === false || step.add_prefix_space === true) return step;
+      return {
+        type: 'Sequence',
+        pretokenizers: [splitAt(GPT2_PATTERN), { ...step, add_prefix_space: false, use_regex: false }],
+      };
+    case 'Digits':
+      return splitAt(step.individual_digits === true ? '\\p{N}' : '\\p{N}+');
+    case 'Split': {
+      const behaviour = String(step.behavior).toLowerCase();
+      if (behaviour === 'isolated') return { ...step, invert: false };
+      if (behaviour === 'removed') return step;
+      throw new UserError(
+        `${where}: pre_tokenizer: Split with the behaviour ${quoted(String(step.behavior))} is not supported; "Isolated" and "Removed" are.`,
+      );
+    }
+    case 'Metaspace':
+      return step;
+    default:
+      throw new UserError(
+        `${where}: pre_tokenizer: the type ${quoted(String(step.type))} is not supported; ByteLevel, Digits, Metaspace, Sequence and Split are.`,
+      );
+  }
+}
+
+/** A Split step that makes every match a piece of its own and keeps what lies between. */
+export function splitAt(pattern: string): JsonObject {
+  return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
+}
+
+function checkId(where: string, field: string, id: unknown, vocabulary: number): void {
+  if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= vocabulary) {
+    throw new UserError(
+      `${where}: ${field} has the id ${quoted(String(id))}; the model has rows 0 to ${count(vocabulary - 1)}.`,
+    );
+  }
+}
+
+function object(where: string, field: string, value: unknown): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new UserError(`${where}: ${field} is not an object.`);
+  return value as JsonObject;
+}
