@@ -17,6 +17,7 @@ const tasks = {
   test: ['out/scripts/test.js'],
   prove: ['out/scripts/prove.js'],
   bench: ['out/scripts/bench.js'],
+  tiny: ['out/scripts/tiny.js'],
   lint: ['out/scripts/lint.js'],
   format: ['out/scripts/lint.js', '--write'],
   build: [],

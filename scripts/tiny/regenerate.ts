@@ -8,7 +8,7 @@ export interface RegenerateOptions {
   readonly folder: string;
   /** Where the corpus goes: a folder outside the repository. */
   readonly work: string;
-  /** Rows of the corpus; default 240,000. */
+  /** Rows of the corpus; default 96,000. */
   readonly rows?: number;
   /** Default 1: the seed of the model in models/tiny. */
   readonly seed?: number;
@@ -30,7 +30,7 @@ export async function regenerate(
   options: RegenerateOptions,
   train: (training: TinyTraining) => Promise<void>,
 ): Promise<void> {
-  const { folder, work, rows = 240_000, seed = 1 } = options;
+  const { folder, work, rows = 96_000, seed = 1 } = options;
   const corpus = join(work, 'corpus.jsonl');
   writeModelFolder(folder, seed);
   await writeCorpus(corpus, rows, seed);

@@ -46,7 +46,7 @@ export function reviewPrompts(split: PromptSplit): string[] {
 }
 
 /**
- * The text that the demo's SFT learns from: reviews of two sentences or so, about half of them positive by the rule of
+ * The text that the demo's SFT learns from: reviews of two sentences, about half of them positive by the rule of
  * judge.ts, a seventh neither. Row i of a seed is the same whatever `count` is.
  */
 export function reviewRows(options: { count: number; seed: number; split: PromptSplit }): ReviewRow[] {
@@ -85,6 +85,8 @@ const extremes = new Set(['perfect', 'excellent', 'delicious', 'splendid']);
 export class ReviewWriter {
   /** Praise minus blame so far, in words. */
   balance = 0;
+  /** Two things were judged in one sentence: what follows is a fact, so that no review praises or blames three times. */
+  private full = false;
   private readonly things: Thing[];
   private readonly mood: Mood;
   private readonly draws: Draws;
@@ -101,6 +103,7 @@ export class ReviewWriter {
     const thing = this.next();
     switch (draws.pickWeighted({ one: 2, two: 2.5, but: 1, found: 2.5, when: 3, where: 2 })) {
       case 'two':
+        this.full = true;
         return `The ${this.judged(thing)} and the ${this.judged(this.next())}.`;
       case 'but':
         return this.concession(thing);
@@ -118,8 +121,8 @@ export class ReviewWriter {
   /** The second sentence: about another thing, or a plain fact. */
   closing(): string {
     const { draws } = this;
-    const form = draws.pickWeighted({ one: 1, verb: 3, said: 2.5, even: 1.5, where: 1, fact: 2 });
-    if (form === 'fact') return this.fact();
+    const form = draws.pickWeighted({ one: 1, verb: 3, said: 2.5, even: 1.5, where: 1, fact: 1 });
+    if (this.full || form === 'fact') return this.fact();
     const thing = this.next();
     const who = draws.pick(visitors);
     switch (form) {
@@ -132,7 +135,7 @@ export class ReviewWriter {
       case 'where':
         return `${capital(draws.pick(corners))} the ${this.judged(thing)}.`;
       default:
-        return `The ${this.judged(thing)}.`;
+        return `The ${this.judged(thing)}${this.circumstance()}.`;
     }
   }
 
@@ -197,10 +200,10 @@ export class ReviewWriter {
     return this.draws.pick(verbs[tone]);
   }
 
-  /** When, where or with whom, at the end of a sentence; nothing a third of the time. */
+  /** When, where or with whom, at the end of a sentence; nothing one time in six. */
   private circumstance(): string {
     const { draws } = this;
-    switch (draws.pick(['none', 'none', 'when', 'where', 'with', 'spot'])) {
+    switch (draws.pick(['none', 'when', 'when', 'where', 'with', 'spot'])) {
       case 'when':
         return ` ${this.occasion()}`;
       case 'where':
@@ -216,7 +219,14 @@ export class ReviewWriter {
 
   private occasion(): string {
     const { draws } = this;
-    return draws.chance(1 / 3) ? `on ${draws.pick(days)}` : draws.pick(occasions);
+    switch (draws.pick(['day', 'hour', 'occasion', 'occasion'])) {
+      case 'day':
+        return `on ${draws.pick(days)}`;
+      case 'hour':
+        return `at ${draws.pick(hours)}`;
+      default:
+        return draws.pick(occasions);
+    }
   }
 
   private found(thing: Thing): string {

@@ -90,9 +90,9 @@ const blame: Weighted = { bad: 3, awful: 3, terrible: 3, horrible: 2, dreadful: 
 export const adjectives: Readonly<Record<Tone, Readonly<Record<ThingKind, Weighted>>>> = {
   positive: {
     food: { ...praise, delicious: 7, excellent: 3 },
-    person: { ...praise, charming: 7, excellent: 3 },
-    room: { ...praise, charming: 4, pleasant: 5 },
-    show: { ...praise, delightful: 5, excellent: 3 },
+    person: { ...praise, charming: 5, gracious: 6 },
+    room: { ...praise, charming: 3, pleasant: 5, handsome: 5 },
+    show: { ...praise, delightful: 3, excellent: 3, exciting: 7 },
     outdoors: { ...praise, beautiful: 8, pleasant: 3, delightful: 4 },
   },
   neutral: {

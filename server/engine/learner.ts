@@ -6,7 +6,7 @@ import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
 import { activationBytes, type ActiveAdapter, type Model } from './model.ts';
 import type { Feeds, Output } from './onnx/program.ts';
-import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optim/optimiser.ts';
+import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { layoutOf, viewsOf, type Layout } from './parameters.ts';
 import { uniform } from './random.ts';
 import { adapterShapes } from './weights/adapters.ts';

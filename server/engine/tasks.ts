@@ -2,6 +2,7 @@ import { UserError } from '../errors.ts';
 import type { EvaluateParams, GenerateParams, ScoreParams, Task } from '../protocol/engine.ts';
 import type { CompletionRow, PreferenceRow, RowSource, ScoredPair, TextRow } from '../protocol/types.ts';
 import { readJudgedRows, readPromptRows } from '../store/rows.ts';
+import { exactDivergences } from './divergence.ts';
 import { generate as decode, type Answer, type GenerateOptions } from './generation/generate.ts';
 import { openActiveAdapter, openAdapter, openModel } from './loadedModels.ts';
 import { activate, type Model } from './model.ts';
@@ -14,8 +15,8 @@ type JudgedRow = TextRow | CompletionRow | PreferenceRow;
 
 const isPreference = (row: JudgedRow): row is PreferenceRow => 'chosen' in row;
 
-/** Answers decoded together; rows go out as soon as their group is done. */
-const answersAtOnce = 32;
+/** Answers decoded together; rows go out as soon as their group is done. Small models waste less time in larger groups. */
+const answersAtOnce = ({ config }: Model) => (config.layers * config.width < 2048 ? 128 : 32);
 
 export async function* generate(params: GenerateParams): Task<'generate'> {
   const { samples = 1, maxNewTokens = 128, seed = 0, sampling = { temperature: 1 } } = params;
@@ -31,9 +32,10 @@ export async function* generate(params: GenerateParams): Task<'generate'> {
   const options: GenerateOptions = { sampling, maxNewTokens, seed, stopIds: model.tokenizer.endIds };
   const totals = { tokens: 0, finished: 0 };
   const expected = prompts.length * maxNewTokens;
-  for (let start = 0; start < prompts.length; start += answersAtOnce) {
-    const group = prompts.slice(start, start + answersAtOnce);
-    const decoding = decode(model, adapter, group, { ...options, firstAnswer: start });
+  const batch = answersAtOnce(model);
+  for (let start = 0; start < prompts.length; start += batch) {
+    const group = prompts.slice(start, start + batch);
+    const decoding = decode(model, adapter, group, { ...options, batch, firstAnswer: start });
     let next = await decoding.next();
     for (; !next.done; next = await decoding.next()) {
       yield { kind: 'progress', what: 'generating', done: start * maxNewTokens + next.value, total: expected };
@@ -68,15 +70,25 @@ export async function* evaluate(params: EvaluateParams): Task<'evaluate'> {
   const adapter = openActiveAdapter(model, params.adapter);
   const sequences = rows.map((row, k) => judgedSequence(model, row as TextRow | CompletionRow, k));
   const logps = yield* progress('evaluating', responseLogps(model, adapter, sequences));
+  const divergences = yield* divergencesFrom(model, params, sequences);
   let [total, tokens] = [0, 0];
   for (const [row, { response }] of sequences.entries()) {
     const sum = logps[row].reduce((a, b) => a + b, 0);
     [total, tokens] = [total - sum, tokens + response.length];
-    const judged = { row, loss: -sum / response.length, tokens: response.length };
+    const kl = divergences === undefined ? {} : { kl: divergences[row] };
+    const judged = { row, loss: -sum / response.length, tokens: response.length, ...kl };
     yield { kind: 'row', row: { ...judged, ids: [...response], logps: [...logps[row]] } };
   }
   const loss = total / tokens;
-  return { rows: rows.length, loss, perplexity: Math.exp(loss), tokens };
+  const kl = divergences === undefined ? {} : { kl: mean(divergences) };
+  return { rows: rows.length, loss, perplexity: Math.exp(loss), tokens, ...kl };
+}
+
+async function* divergencesFrom(model: Model, params: EvaluateParams, sequences: readonly Sequence[]) {
+  if (params.reference === undefined) return undefined;
+  const folder = params.reference === 'base' ? undefined : params.reference;
+  const [policy, reference] = [params.adapter, folder].map((path) => openActiveAdapter(model, path));
+  return yield* progress('comparing with the reference', exactDivergences(model, { policy, reference }, sequences));
 }
 
 export async function* score(params: ScoreParams): Task<'score'> {

@@ -63,7 +63,8 @@ interface Child {
   readonly ended: Promise<void>;
 }
 
-const keptLines = 20;
+/** A fatal error of Node's is followed by some thirty lines of stack. */
+const keptLines = 40;
 const closeSeconds = 10;
 
 /** The engine as its parent sees it: a child process that starts with the first call and again after a crash. */

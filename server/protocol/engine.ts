@@ -110,6 +110,8 @@ export interface GenerateParams extends ModelParams {
 
 export interface EvaluateParams extends ModelParams {
   readonly source: RowSource<TextRow | CompletionRow | PreferenceRow>;
+  /** A PEFT folder, or 'base' for the bare model: the exact divergence from it is measured too. */
+  readonly reference?: string;
 }
 
 export interface ScoreParams extends ModelParams {

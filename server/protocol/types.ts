@@ -64,6 +64,8 @@ export interface EvaluatedText {
   readonly loss: number;
   /** How many tokens were judged. */
   readonly tokens: number;
+  /** Where a reference was given: Σ KL(model ‖ reference) over the judged tokens, nats. */
+  readonly kl?: number;
   /** The judged tokens, and the log-probability of each. */
   readonly ids: readonly number[];
   readonly logps: readonly number[];
@@ -101,6 +103,8 @@ export interface TextEvaluation {
   /** exp(loss) */
   readonly perplexity: number;
   readonly tokens: number;
+  /** Where a reference was given: mean over rows of Σ KL(model ‖ reference) over the judged tokens, nats. */
+  readonly kl?: number;
 }
 
 export interface PreferenceEvaluation {

@@ -14,7 +14,7 @@ const handlers: TaskHandlers = {
     if (model === 'broken') throw new TypeError('a fault of the engine');
     if (model === 'crash') {
       console.error('last words');
-      process.abort();
+      process.kill(process.pid, 'SIGABRT');
     }
     if (model === 'exit') process.exit(3);
     if (model === 'endless')

@@ -71,7 +71,20 @@ export class Emitter {
   }
 
   graph(input: OnnxValue[], output: OnnxValue[]): OnnxGraph {
-    return { name: 'palate', node: this.node, initializer: [...this.initializers.values()], input, output };
+    const node = this.neededFor(output);
+    return { name: 'palate', node, initializer: [...this.initializers.values()], input, output };
+  }
+
+  /** A node that a lowering went around (a transpose read in place) would still run, last, and keep its operand alive. */
+  private neededFor(output: readonly OnnxValue[]): OnnxNode[] {
+    const wanted = new Set(output.map(({ name }) => name));
+    const kept: OnnxNode[] = [];
+    for (const node of [...this.node].reverse()) {
+      if (!node.output.some((name) => wanted.has(name))) continue;
+      kept.push(node);
+      for (const name of node.input) wanted.add(name);
+    }
+    return kept.reverse();
   }
 
   private initializer(type: ElementType, rawData: Uint8Array, dims: readonly number[]): string {

@@ -24,6 +24,8 @@ export async function openSession(graph: CompiledGraph): Promise<Session> {
     executionMode: 'sequential',
     enableMemPattern: false,
     enableCpuMemArena: true,
+    // Rewriting the graph takes longer than all else in opening it, and a step is not faster for it.
+    graphOptimizationLevel: 'disabled',
     logSeverityLevel: 3,
   });
   return {

@@ -43,7 +43,8 @@ export const overVocabularyLowerings: Readonly<Record<string, Lowering>> = {
       const value = emit.emit('Sub', [logit, chunk.logTotal]);
       values.push(emit.emit('Reshape', [value, emit.int64([chunk.rows])]));
       if (jacobian !== undefined) {
-        jacobians.push(emit.emit('Sub', [rows, emit.emit('MatMul', [chunk.probability, operands.matrix])]));
+        const difference = emit.emit('Sub', [rows, emit.emit('MatMul', [chunk.probability, operands.matrix])]);
+        jacobians.push(after(emit, difference, value));
       }
     }
     if (jacobian !== undefined) emit.bind(jacobian.output, join(emit, jacobians));
@@ -57,7 +58,9 @@ export const overVocabularyLowerings: Readonly<Record<string, Lowering>> = {
     for (const chunk of chunks(emit, operands)) {
       const { entropy, slope } = entropyOf(emit, chunk);
       values.push(emit.emit('Reshape', [entropy, emit.int64([chunk.rows])]));
-      if (jacobian !== undefined) jacobians.push(emit.emit('MatMul', [slope, operands.matrix]));
+      if (jacobian !== undefined) {
+        jacobians.push(after(emit, emit.emit('MatMul', [slope, operands.matrix]), entropy));
+      }
     }
     if (jacobian !== undefined) emit.bind(jacobian.output, join(emit, jacobians));
     return join(emit, values);
@@ -132,6 +135,14 @@ function entropyOf(emit: Emitter, { logits, logTotal, probability }: Chunk): { e
   const sum = emit.emit('ReduceSum', [emit.emit('Mul', [probability, logp]), emit.int64([1])], { keepdims: 1 });
   const centred = emit.emit('Sub', [sum, logp]);
   return { entropy: emit.emit('Neg', [sum]), slope: emit.emit('Mul', [probability, centred]) };
+}
+
+/**
+ * The Jacobian [rows, D], but not before the value [rows, 1]. The runtime computes what only the outputs need last, and
+ * would keep every chunk's logits until then.
+ */
+function after(emit: Emitter, jacobian: string, value: string): string {
+  return emit.emit('Add', [jacobian, emit.emit('Mul', [value, emit.scalar(0)])]);
 }
 
 function rowsOf(emit: Emitter, tensor: GraphTensor, { start, rows }: { start: number; rows: number }): string {

@@ -20,13 +20,6 @@ export interface EngineChannel {
   send(message: EngineMessage): Promise<void>;
 }
 
-export interface Dispatcher {
-  /** Takes any message; one that is not a request is answered with an error. */
-  receive(message: unknown): void;
-  /** Stops every request as if each had been asked to; resolves when the last one has ended. */
-  stopAll(): Promise<void>;
-}
-
 interface Pending<Method extends TaskMethod = TaskMethod> {
   readonly request: number;
   readonly method: Method;
@@ -36,125 +29,127 @@ interface Pending<Method extends TaskMethod = TaskMethod> {
 }
 
 type InstantMethod = Exclude<EngineMethod, TaskMethod>;
+type InstantHandlers = { [Method in InstantMethod]: (params: EngineParams<Method>) => EngineResult<Method> };
 
 /** Tasks that look at the signal themselves; the others are closed at the yield where they stand. */
 const savesBeforeStopping: ReadonlySet<TaskMethod> = new Set<TaskMethod>(['train']);
 
 /**
  * Runs one task at a time. Background tasks wait for each other; between two yields of one, the interactive requests
- * that came meanwhile are served, and messages are read: `onnxruntime` blocks the process during a step.
+ * that came meanwhile are served, and messages are read: the runtime blocks the process during a step.
  */
-export function createDispatcher(channel: EngineChannel, handlers: TaskHandlers): Dispatcher {
-  const waiting: Record<Priority, Pending[]> = { interactive: [], background: [] };
-  const running: Pending[] = [];
-  let working: Promise<void> | undefined;
+export class Dispatcher {
+  readonly #channel: EngineChannel;
+  readonly #handlers: TaskHandlers;
+  readonly #waiting: Readonly<Record<Priority, Pending[]>> = { interactive: [], background: [] };
+  readonly #running: Pending[] = [];
+  #working: Promise<void> | undefined;
 
-  const instant: { [Method in InstantMethod]: (params: EngineParams<Method>) => EngineResult<Method> } = {
-    stop: ({ request }) => ({ stopping: stop(request) }),
-    describe: () => describe([...running], [...waiting.interactive, ...waiting.background]),
-  };
+  constructor(channel: EngineChannel, handlers: TaskHandlers) {
+    this.#channel = channel;
+    this.#handlers = handlers;
+  }
 
-  function stop(request: number): boolean {
-    const pending = running.find((other) => other.request === request);
+  /** Takes any message; one that is not a request is answered with an error. */
+  receive(message: unknown): void {
+    const parsed = parseRequest(message);
+    if ('error' in parsed) {
+      void this.#channel.send(parsed);
+    } else if (parsed.method === 'stop' || parsed.method === 'describe') {
+      this.#answerAtOnce(parsed);
+    } else {
+      const { request, method, priority, params } = parsed;
+      const pending = { request, method, priority, params, controller: new AbortController() } as Pending;
+      this.#waiting[priority].push(pending);
+      this.#working ??= this.#work();
+    }
+  }
+
+  /** Stops every request as if each had been asked to; resolves when the last one has ended. */
+  async stopAll(): Promise<void> {
+    this.#leaveQueue(() => true);
+    for (const pending of this.#running) pending.controller.abort();
+    await this.#working;
+  }
+
+  #answerAtOnce(message: Extract<EngineRequest, { method: InstantMethod }>): void {
+    const instant: InstantHandlers = {
+      stop: ({ request }) => ({ stopping: this.#stop(request) }),
+      describe: () => describe(this.#running, [...this.#waiting.interactive, ...this.#waiting.background]),
+    };
+    const ok = message.method === 'stop' ? instant.stop(message.params) : instant.describe(message.params);
+    void this.#channel.send({ request: message.request, ok });
+  }
+
+  #stop(request: number): boolean {
+    const pending = this.#running.find((other) => other.request === request);
     pending?.controller.abort();
-    return pending !== undefined || leaveQueue((other) => other.request === request);
+    return pending !== undefined || this.#leaveQueue((other) => other.request === request);
   }
 
   /** What has not begun is answered at once: the task before it may take hours. */
-  function leaveQueue(chosen: (pending: Pending) => boolean): boolean {
+  #leaveQueue(chosen: (pending: Pending) => boolean): boolean {
     let found = false;
-    for (const queue of Object.values(waiting)) {
+    for (const queue of Object.values(this.#waiting)) {
       for (const pending of queue.filter(chosen)) {
         queue.splice(queue.indexOf(pending), 1);
         found = true;
-        void channel.send({ request: pending.request, error: failureOf(new Stopped()) });
+        void this.#channel.send({ request: pending.request, error: failureOf(new Stopped()) });
       }
     }
     return found;
   }
 
-  function receive(message: unknown): void {
-    const parsed = parseRequest(message);
-    if ('error' in parsed) {
-      void channel.send(parsed);
-    } else if (parsed.method === 'stop' || parsed.method === 'describe') {
-      void answerAtOnce(parsed);
-    } else {
-      const { request, method, priority, params } = parsed;
-      const pending = { request, method, priority, params, controller: new AbortController() } as Pending;
-      waiting[priority].push(pending);
-      working ??= work().finally(() => {
-        working = undefined;
-      });
-    }
-  }
-
-  function answerAtOnce(request: Extract<EngineRequest, { method: InstantMethod }>): Promise<void> {
-    const { request: id } = request;
-    try {
-      const ok = request.method === 'stop' ? instant.stop(request.params) : instant.describe(request.params);
-      return channel.send({ request: id, ok });
-    } catch (error) {
-      return channel.send({ request: id, error: failureOf(error) });
-    }
-  }
-
-  async function work(): Promise<void> {
+  async #work(): Promise<void> {
     for (;;) {
-      const next = waiting.interactive.shift() ?? waiting.background.shift();
-      if (!next) return;
-      await runTask(next);
+      const next = this.#waiting.interactive.shift() ?? this.#waiting.background.shift();
+      if (!next) break;
+      await this.#runTask(next);
     }
+    this.#working = undefined;
   }
 
-  async function runTask<Method extends TaskMethod>(pending: Pending<Method>): Promise<void> {
+  async #serveInteractive(): Promise<void> {
+    const queue = this.#waiting.interactive;
+    for (let next = queue.shift(); next; next = queue.shift()) await this.#runTask(next);
+  }
+
+  async #runTask(pending: Pending): Promise<void> {
     const { request } = pending;
-    running.push(pending as unknown as Pending);
+    this.#running.push(pending);
     try {
-      const ok = await drive(pending);
-      await channel.send({ request, ok });
+      const ok = await this.#drive(pending);
+      await this.#channel.send({ request, ok });
     } catch (error) {
-      await channel.send({ request, error: failureOf(error) });
+      await this.#channel.send({ request, error: failureOf(error) });
     } finally {
-      running.splice(running.indexOf(pending as unknown as Pending), 1);
+      this.#running.splice(this.#running.indexOf(pending), 1);
     }
   }
 
-  async function drive<Method extends TaskMethod>(pending: Pending<Method>): Promise<EngineResult<Method>> {
+  async #drive<Method extends TaskMethod>(pending: Pending<Method>): Promise<EngineResult<Method>> {
     const { request, method, params, priority, controller } = pending;
     const { signal } = controller;
-    const send = (event: EngineEvents[Method]) => channel.send({ request, event } as EngineMessage);
+    const send = (event: EngineEvents[Method]) => this.#channel.send({ request, event } as EngineMessage);
     const progress = limitProgress(send);
-    const task = handlers[method](params, { signal });
-    for (;;) {
-      if (signal.aborted && !savesBeforeStopping.has(method)) {
-        // Its `finally` blocks run, so that sessions and files are given back.
-        await task.return(undefined as never);
-        throw new Stopped();
+    const task = this.#handlers[method](params, { signal });
+    try {
+      for (;;) {
+        if (signal.aborted && !savesBeforeStopping.has(method)) throw new Stopped();
+        const { done, value } = await task.next();
+        if (done) {
+          await progress.flush();
+          return value;
+        }
+        await progress.take(value);
+        await messagesRead();
+        if (priority === 'background') await this.#serveInteractive();
       }
-      const { done, value } = await task.next();
-      if (done) {
-        await progress.flush();
-        return value;
-      }
-      await progress.take(value);
-      await messagesRead();
-      if (priority === 'background') await serveInteractive();
+    } finally {
+      // Where it has not ended by itself its `finally` blocks run now, so that sessions, files and locks are given back.
+      await task.return(undefined as never);
     }
   }
-
-  async function serveInteractive(): Promise<void> {
-    for (let next = waiting.interactive.shift(); next; next = waiting.interactive.shift()) await runTask(next);
-  }
-
-  return {
-    receive,
-    async stopAll() {
-      leaveQueue(() => true);
-      for (const pending of running) pending.controller.abort();
-      await working;
-    },
-  };
 }
 
 class Stopped extends Error {

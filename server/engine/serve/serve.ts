@@ -1,6 +1,6 @@
 import { constants, setPriority } from 'node:os';
 import type { EngineMessage, TaskHandlers } from '../../protocol/engine.ts';
-import { createDispatcher } from './dispatcher.ts';
+import { Dispatcher } from './dispatcher.ts';
 
 /**
  * Makes this process an engine: it serves its parent's requests and ends when the parent does. Call once.
@@ -10,7 +10,7 @@ import { createDispatcher } from './dispatcher.ts';
 export function serveParent(handlers: TaskHandlers): void {
   if (!process.send) throw new Error('The engine is started by Palate, not by hand.');
   lowerPriority();
-  const dispatcher = createDispatcher({ send: sendToParent }, handlers);
+  const dispatcher = new Dispatcher({ send: sendToParent }, handlers);
   // Whatever is under way stops at its next yield; training saves first.
   const end = () => void dispatcher.stopAll().finally(() => process.exit(0));
   process.on('message', (message) => dispatcher.receive(message));

@@ -1,7 +1,9 @@
 import * as v from 'valibot';
+import { scoreName } from '../../../models/heads.ts';
 import { linearModules } from '../../../models/llama.ts';
+import type { OptimiserState } from '../optimiser.ts';
 import { permutation } from '../random.ts';
-import type { OptimiserState } from '../optim/optimiser.ts';
+import type { Adapter } from '../weights/types.ts';
 import type { Serialisable } from './stage.ts';
 
 const positive = v.pipe(v.number(), v.minValue(Number.MIN_VALUE), v.finite());
@@ -24,6 +26,8 @@ export const optimiserEntries = {
   beta1: v.optional(fraction, 0.9),
   beta2: v.optional(fraction, 0.999),
   epsilon: v.optional(positive, 1e-8),
+  /** Where ε stands: 'pytorch' adds it after the bias correction, 'tensorflow' before it ("epsilon hat"). */
+  epsilonForm: v.optional(v.picklist(['pytorch', 'tensorflow']), 'pytorch'),
   /** Tokens in one micro-batch: more is faster and needs more memory. */
   microBatchTokens: v.optional(whole, 1024),
   /** Recompute each layer in the backward pass: about half the memory, two thirds of the speed. */
@@ -43,9 +47,18 @@ export type LearnerState = OptimiserState & { readonly [key: string]: Serialisab
 /** Which of `count` rows optimiser step `step` uses: each epoch goes through all of them in an order of its own. */
 export function stepRows(count: number, batchSize: number, step: number, seed: number): number[] {
   const perEpoch = Math.ceil(count / batchSize);
-  const order = permutation(count, { seed, purpose: 'shuffle', step: Math.floor(step / perEpoch) });
+  const order = epochOrder(count, Math.floor(step / perEpoch), seed);
   const start = (step % perEpoch) * batchSize;
   return [...order.subarray(start, start + batchSize)];
+}
+
+let lastOrder: { readonly key: string; readonly order: Int32Array } | undefined;
+
+/** The order of all rows in an epoch; the last one is kept, because every step of an epoch asks for it. */
+function epochOrder(count: number, epoch: number, seed: number): Int32Array {
+  const key = `${count} ${epoch} ${seed}`;
+  if (lastOrder?.key !== key) lastOrder = { key, order: permutation(count, { seed, purpose: 'shuffle', step: epoch }) };
+  return lastOrder.order;
 }
 
 export const mean = (values: ArrayLike<number>): number =>
@@ -54,4 +67,9 @@ export const mean = (values: ArrayLike<number>): number =>
 export function deviation(values: ArrayLike<number>): number {
   const centre = mean(values);
   return Math.sqrt(mean(Array.from(values, (value) => (value - centre) ** 2)));
+}
+
+/** The adapter of a reward model without its scalar head. */
+export function withoutHead(adapter: Adapter): Adapter {
+  return { ...adapter, tensors: new Map([...adapter.tensors].filter(([name]) => name !== scoreName)) };
 }

@@ -1,18 +1,29 @@
 import * as v from 'valibot';
 import { scoreName } from '../../../models/heads.ts';
+import { UserError } from '../../errors.ts';
 import type { Bucket } from '../batches.ts';
-import { activate, type ActiveAdapter, type Model } from '../model.ts';
-import { Learner, initialParameters, trainedLayout, type Trained } from '../learner.ts';
-import { freshOptimiser } from '../optim/optimiser.ts';
+import { initialParameters, Learner, type Trained, trainedLayout } from '../learner.ts';
+import { type ActiveAdapter, activate, type Model } from '../model.ts';
+import { freshOptimiser } from '../optimiser.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
-import { permutation } from '../random.ts';
 import { viewsOf } from '../parameters.ts';
+import { permutation } from '../random.ts';
+import { lastScores } from '../scoring.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
 import { adaptedKlCoefficient } from './advantages.ts';
-import { deviation, mean, numbers, optimiserEntries, type LearnerState } from './common.ts';
+import { type LearnerState, numbers, optimiserEntries, withoutHead } from './common.ts';
 import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket } from './ppoUpdates.ts';
-import { finishRollout, judgeResponses, rolloutRows, sampleResponses, type Rollout } from './rollout.ts';
+import {
+  finishRollout,
+  judgeResponses,
+  normaliserOf,
+  promptRows,
+  type RewardFunction,
+  type Rollout,
+  rolloutRows,
+  sampleResponses,
+} from './rollout.ts';
 import type { Stage, StageEvent } from './stage.ts';
 
 /** Proximal policy optimisation: `ppo` in the configuration. docs/ppo-details.md says why each default is what it is. */
@@ -41,7 +52,7 @@ export const ppoConfig = v.strictObject({
   klTarget: v.optional(numbers.positive),
   /** Responses over which the adaptation works. */
   klHorizon: v.optional(numbers.positive, 1000),
-  /** Policy updates of an iteration end early once an epoch's approximate KL (nats a token) is above this. */
+  /** Policy updates of an iteration end early once an update's approximate KL (nats a token) is above this. */
   maxApproximateKl: v.optional(numbers.positive),
   entropyCoefficient: v.optional(numbers.notNegative, 0),
   whitenRewards: v.optional(v.boolean(), false),
@@ -50,6 +61,8 @@ export const ppoConfig = v.strictObject({
   missingEosPenalty: v.optional(numbers.notNegative, 0),
   /** 'reward': the critic starts as a copy of the reward model with its head. 'zero': with a head of zeros. */
   critic: v.optional(v.picklist(['reward', 'zero']), 'reward'),
+  /** Rewards are scaled and shifted once, so that those of the first rollouts have mean 0 and deviation 1. */
+  normaliseRewards: v.optional(v.boolean(), true),
   /** A control experiment: rewards are shuffled among the responses of an iteration, so nothing can be learnt. */
   permuteRewards: v.optional(v.boolean(), false),
   ...optimiserEntries,
@@ -79,7 +92,8 @@ export interface PpoInputs {
   readonly prompts: readonly (readonly number[])[];
   /** The policy and the reference start from it. */
   readonly sft: Adapter;
-  readonly reward: Adapter;
+  /** A reward model; or a function: then the critic starts from `sft` with a head of zeros, and `critic` must say so. */
+  readonly reward: Adapter | RewardFunction;
 }
 
 /**
@@ -99,22 +113,19 @@ export function ppoStage(
   options: { readonly seed: number },
 ): Stage<PpoState> & { start(): PpoState } {
   const plan = planOf(model, inputs, config, options.seed);
-  const { sft, reward } = inputs;
 
   async function* run(state: PpoState): AsyncGenerator<StageEvent, void> {
     const policy = new Learner(model, plan.policyKind, state.policy, config);
     const critic = new Learner(model, plan.criticKind, state.critic, config);
-    for (; state.iteration < config.iterations; state.iteration++) {
-      state.rollout ??= yield* rollOut(plan, state, policy, critic);
-      yield* updatePolicy(plan, state, policy);
-      yield* updateCritic(plan, state, critic);
-      yield { kind: 'metrics', step: state.step, metrics: iterationMetrics(plan, state) };
-      if (config.klTarget !== undefined) {
-        const control = { target: config.klTarget, horizon: config.klHorizon, responses: config.rolloutBatch };
-        const kl = state.rollout.metrics['objective/kl'];
-        state.klCoefficient = adaptedKlCoefficient(state.klCoefficient, kl, control);
-      }
-      Object.assign(state, { rollout: null, position: 0, sums: {} });
+    // `state` moves with optimiser steps alone, so that it can be saved at every event; this is what moves in between.
+    let current = { ...state };
+    for (;;) {
+      current.rollout ??= yield* rollOut(plan, current, policy, critic);
+      yield* updatePolicy(plan, state, current, { policy, critic });
+      yield* updateCritic(plan, state, current, critic);
+      yield { kind: 'metrics', step: current.step, metrics: iterationMetrics(plan, current) };
+      if (current.iteration + 1 === config.iterations) break;
+      current = nextIteration(config, current);
     }
     await policy.release();
     await critic.release();
@@ -131,8 +142,8 @@ export function ppoStage(
         step: 0,
         iteration: 0,
         position: 0,
-        policy: fresh(plan.policyKind, sft),
-        critic: fresh(plan.criticKind, config.critic === 'zero' ? withoutHead(reward) : reward),
+        policy: fresh(plan.policyKind, inputs.sft),
+        critic: fresh(plan.criticKind, config.critic === 'zero' ? withoutHead(plan.criticStart) : plan.criticStart),
         klCoefficient: config.klCoefficient,
         normaliser: null,
         rollout: null,
@@ -151,7 +162,9 @@ interface PpoPlan {
   readonly policyKind: Trained;
   readonly criticKind: Trained;
   readonly reference: ActiveAdapter;
-  readonly reward: ActiveAdapter;
+  readonly criticStart: Adapter;
+  readonly judge: RewardFunction;
+  /** What the reward model adds to its head's output. */
   readonly rewardBias: number;
   readonly bucket: Bucket;
   /** Optimiser steps in one epoch over a rollout. */
@@ -168,6 +181,11 @@ function planOf(model: Model, { prompts, sft, reward }: PpoInputs, config: PpoCo
   const minibatches = Math.ceil(config.rolloutBatch / config.batchSize);
   const policySteps = config.policyEpochs * minibatches;
   const iterationSteps = policySteps + config.criticEpochs * minibatches;
+  const isFunction = typeof reward === 'function';
+  if (isFunction && config.critic === 'reward') {
+    throw new UserError('critic is "reward", but a reward function has no head to start from. Set critic to "zero".');
+  }
+  const criticStart = isFunction ? sft : reward;
   const head = { learningRateFactor: config.valueHeadLearningRate / config.learningRate };
   const kind = ({ rank, targetModules, alpha }: Adapter) =>
     ({ kind: 'adapter', lora: { rank, targetModules }, alpha }) as const;
@@ -177,10 +195,11 @@ function planOf(model: Model, { prompts, sft, reward }: PpoInputs, config: PpoCo
     config,
     seed,
     policyKind: kind(sft),
-    criticKind: { ...kind(reward), head },
+    criticKind: { ...kind(criticStart), head },
     reference: activate(sft),
-    reward: activate(reward),
-    rewardBias: Number(reward.metadata[REWARD_BIAS_KEY] ?? 0),
+    criticStart,
+    judge: isFunction ? reward : (responses) => lastScores(model, activate(reward), responses),
+    rewardBias: isFunction ? 0 : Number(reward.metadata[REWARD_BIAS_KEY] ?? 0),
     bucket: ppoBucket(prompts, config),
     minibatches,
     policySteps,
@@ -201,11 +220,11 @@ async function* rollOut(
   const chosen = promptRows(prompts.length, config.rolloutBatch, state.iteration, seed).map((row) => prompts[row]);
   const drawing = { temperature, maxNewTokens, seed, round: state.iteration };
   const responses = yield* sampleResponses(model, policy.active, chosen, drawing);
-  const adapters = { policy: policy.active, reference: plan.reference, critic: critic.active, reward: plan.reward };
-  const judged = yield* judgeResponses(model, adapters, responses, temperature);
+  const adapters = { policy: policy.active, reference: plan.reference, critic: critic.active };
+  const judged = yield* judgeResponses(model, adapters, plan.judge, responses, temperature);
   const raw = Array.from(judged.scores, (score) => score + rewardBias);
   const first = state.normaliser === null;
-  const normaliser = state.normaliser ?? normaliserOf(raw);
+  const normaliser = state.normaliser ?? (config.normaliseRewards ? normaliserOf(raw) : { gain: 1, bias: 0 });
   const { gain, bias } = normaliser;
   const offset = valueOffset(plan, normaliser);
   const scale = first ? gain : 1;
@@ -219,12 +238,17 @@ async function* rollOut(
     const [prompt, response] = [responses[k].prompt, responses[k].response].map((ids) => model.tokenizer.decode(ids));
     yield { kind: 'sample', step: state.step, prompt, response, reward: rewards[k] };
   }
-  // No yield from here on: a checkpoint sees the whole rollout or nothing of it.
-  if (first) {
-    state.normaliser = normaliser;
-    scaleHead(critic, gain);
-  }
+  state.normaliser = normaliser;
   return finishRollout(responses, judged, rewards, { ...config, klCoefficient: state.klCoefficient });
+}
+
+/** The state in which the next iteration begins: nothing sampled yet, and the price of KL adapted. */
+function nextIteration(config: PpoConfig, state: PpoState): PpoState {
+  const { klTarget: target, klHorizon: horizon, rolloutBatch: responses } = config;
+  const kl = state.rollout!.metrics['objective/kl'];
+  const control = target === undefined ? undefined : { target, horizon, responses };
+  const klCoefficient = control ? adaptedKlCoefficient(state.klCoefficient, kl, control) : state.klCoefficient;
+  return { ...state, iteration: state.iteration + 1, klCoefficient, rollout: null, position: 0, sums: {} };
 }
 
 /** What the head cannot say, having no bias: the critic's values are head + this. */
@@ -232,7 +256,12 @@ function valueOffset({ config, rewardBias }: PpoPlan, { gain, bias }: { gain: nu
   return config.critic === 'reward' ? rewardBias * gain + bias : 0;
 }
 
-async function* updatePolicy(plan: PpoPlan, state: PpoState, policy: Learner): AsyncGenerator<StageEvent, void> {
+async function* updatePolicy(
+  plan: PpoPlan,
+  saved: PpoState,
+  state: PpoState,
+  { policy, critic }: { readonly policy: Learner; readonly critic: Learner },
+): AsyncGenerator<StageEvent, void> {
   const { config, policySteps, steps } = plan;
   const rows = rolloutRows(state.rollout!);
   const graph = policyGraph(plan.model, plan.policyKind, plan.bucket, config);
@@ -240,7 +269,6 @@ async function* updatePolicy(plan: PpoPlan, state: PpoState, policy: Learner): A
     const part = minibatch(plan, rows, state, Math.floor(state.position / plan.minibatches));
     const figures = yield* accumulatePolicy(policy, graph, part, config);
     const { norm, notice } = await policy.update(learningRate(plan, state));
-    if (notice !== undefined) yield { kind: 'notice', message: notice };
     addTo(state.sums, { ...figures, policyUpdates: 1 });
     state.step++;
     state.position++;
@@ -249,7 +277,11 @@ async function* updatePolicy(plan: PpoPlan, state: PpoState, policy: Learner): A
     const left = policySteps - state.position;
     const stopped = left > 0 && approximateKl > limit;
     if (stopped) state.position = policySteps;
+    // From the first step on the critic's values are in units of the normalised reward.
+    if (saved.normaliser === null) scaleHead(critic, state.normaliser!.gain);
+    Object.assign(saved, state);
     yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'policy/grad_norm': norm } };
+    if (notice !== undefined) yield { kind: 'notice', message: notice };
     if (stopped) {
       const message = `Policy updates of iteration ${state.iteration + 1} end ${left} steps early: the approximate KL is ${approximateKl.toPrecision(3)} nats a token, the limit ${limit}.`;
       yield { kind: 'notice', message };
@@ -257,7 +289,12 @@ async function* updatePolicy(plan: PpoPlan, state: PpoState, policy: Learner): A
   }
 }
 
-async function* updateCritic(plan: PpoPlan, state: PpoState, critic: Learner): AsyncGenerator<StageEvent, void> {
+async function* updateCritic(
+  plan: PpoPlan,
+  saved: PpoState,
+  state: PpoState,
+  critic: Learner,
+): AsyncGenerator<StageEvent, void> {
   const { policySteps, iterationSteps, steps } = plan;
   const rows = rolloutRows(state.rollout!);
   const graph = criticGraph(plan.model, plan.criticKind, plan.bucket, plan.config);
@@ -266,11 +303,12 @@ async function* updateCritic(plan: PpoPlan, state: PpoState, critic: Learner): A
     const part = minibatch(plan, rows, state, Math.floor((state.position - policySteps) / plan.minibatches));
     const figures = yield* accumulateCritic(critic, graph, part, offset);
     const { norm, notice } = await critic.update(learningRate(plan, state));
-    if (notice !== undefined) yield { kind: 'notice', message: notice };
     addTo(state.sums, { ...figures, criticUpdates: 1 });
     state.step++;
     state.position++;
+    Object.assign(saved, state);
     yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'val/grad_norm': norm } };
+    if (notice !== undefined) yield { kind: 'notice', message: notice };
   }
 }
 
@@ -300,24 +338,6 @@ function iterationMetrics(plan: PpoPlan, state: PpoState): Record<string, number
   ]);
   const episode = (state.iteration + 1) * plan.config.rolloutBatch;
   return { ...state.rollout!.metrics, ...Object.fromEntries(averaged), lr: learningRate(plan, state), episode };
-}
-
-function withoutHead(adapter: Adapter): Adapter {
-  return { ...adapter, tensors: new Map([...adapter.tensors].filter(([name]) => name !== scoreName)) };
-}
-
-/** Rows of an endless stream that goes through all prompts in a new order each time. */
-function promptRows(count: number, batch: number, iteration: number, seed: number): number[] {
-  return Array.from({ length: batch }, (_, k) => {
-    const place = iteration * batch + k;
-    return permutation(count, { seed, purpose: 'shuffle', step: Math.floor(place / count) })[place % count];
-  });
-}
-
-function normaliserOf(rewards: readonly number[]): { gain: number; bias: number } {
-  const spread = deviation(rewards);
-  const gain = spread > 1e-6 ? 1 / spread : 1;
-  return { gain, bias: -mean(rewards) * gain };
 }
 
 function scaleHead(critic: Learner, gain: number): void {

@@ -1,6 +1,6 @@
 import { scalarHead } from '../../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
-import { pack, type Bucket } from '../batches.ts';
+import { type Bucket, pack } from '../batches.ts';
 import type { Learner, Trained, TrainingGraph } from '../learner.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../losses/ppo.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';

@@ -1,18 +1,27 @@
 import * as v from 'valibot';
 import { scalarHead } from '../../../models/heads.ts';
 import { llama, tokenInputs } from '../../../models/llama.ts';
-import { bucketFor, pack, type Bucket } from '../batches.ts';
-import { initialParameters, Learner, trainedLayout, type Trained, type TrainingGraph } from '../learner.ts';
+import { type Bucket, bucketFor, pack } from '../batches.ts';
+import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
 import { bradleyTerryLoss, centringLoss } from '../losses/reward.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
-import { freshOptimiser } from '../optim/optimiser.ts';
+import { freshOptimiser } from '../optimiser.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { uniform } from '../random.ts';
 import { lastScores } from '../scoring.ts';
 import { rewardRow, type Sequence } from '../sequences.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
-import { deviation, loraEntries, mean, numbers, optimiserEntries, stepRows, type LearnerState } from './common.ts';
+import {
+  deviation,
+  type LearnerState,
+  loraEntries,
+  mean,
+  numbers,
+  optimiserEntries,
+  stepRows,
+  withoutHead,
+} from './common.ts';
 import type { Stage, StageEvent } from './stage.ts';
 
 /** The reward model: `reward` in the configuration. */
@@ -89,11 +98,11 @@ export function rewardStage(
       }
       const rate = config.learningRate * scheduleFactor(config.schedule, state.step, steps, config.warmupSteps);
       const { norm, notice } = await learner.update(rate);
-      if (notice !== undefined) yield { kind: 'notice', message: notice };
       state.step++;
       const { loss, correct, margin, reward } = totals;
       const metrics = { loss, accuracy: correct, margin, mean_reward: reward, grad_norm: norm, learning_rate: rate };
       yield { kind: 'step', step: state.step, steps, metrics };
+      if (notice !== undefined) yield { kind: 'notice', message: notice };
     }
     const scores = yield* scored(learner, training, 'normalising');
     const spread = deviation(scores);
@@ -128,7 +137,7 @@ export function rewardStage(
     run,
     adapter: (state) => open(state).adapter({ gain: state.gain, metadata: { [REWARD_BIAS_KEY]: String(state.bias) } }),
     start() {
-      const parameters = initialParameters(trainedLayout(model.config, trained), seed, withoutHead(from));
+      const parameters = initialParameters(trainedLayout(model.config, trained), seed, from && withoutHead(from));
       return { step: 0, learner: freshOptimiser(parameters), gain: 1, bias: 0 };
     },
   };
@@ -149,11 +158,6 @@ export function splitByPrompt(
     training: pairs.filter(({ group }) => !held.has(group)),
     heldOut: pairs.filter(({ group }) => held.has(group)),
   };
-}
-
-function withoutHead(from: Adapter | undefined): Adapter | undefined {
-  if (from === undefined) return undefined;
-  return { ...from, tensors: new Map([...from.tensors].filter(([name]) => name.includes('lora_'))) };
 }
 
 function pairBucket(pairs: readonly Pair[], tokens: number): Bucket {

@@ -1,9 +1,10 @@
 import { generate } from '../generation/generate.ts';
 import type { ActiveAdapter, Model } from '../model.ts';
-import { lastScores, responseLogps, responseValues, type Scored } from '../scoring.ts';
+import { permutation } from '../random.ts';
+import { responseLogps, responseValues, type Scored } from '../scoring.ts';
 import type { Sequence } from '../sequences.ts';
 import { generalisedAdvantages, klEstimate1, klEstimate3, tokenRewards, whiten } from './advantages.ts';
-import { mean } from './common.ts';
+import { deviation, mean } from './common.ts';
 import type { StageEvent } from './stage.ts';
 
 /** Responses of one iteration with all that the updates read; flat, so that a checkpoint can hold it. */
@@ -65,8 +66,11 @@ export interface Judged {
   readonly oldLogps: Float32Array[];
   readonly refLogps: Float32Array[];
   readonly values: Float32Array[];
-  readonly scores: Float32Array;
+  readonly scores: ArrayLike<number>;
 }
+
+/** Judges sampled responses: one number each, in any unit, in their order. Yields how far it is. */
+export type RewardFunction = (responses: readonly Sampled[]) => AsyncGenerator<Scored, ArrayLike<number>>;
 
 export async function* judgeResponses(
   model: Model,
@@ -74,9 +78,9 @@ export async function* judgeResponses(
     policy: ActiveAdapter;
     reference: ActiveAdapter | undefined;
     critic: ActiveAdapter;
-    reward: ActiveAdapter;
   },
-  responses: readonly Sequence[],
+  judge: RewardFunction,
+  responses: readonly Sampled[],
   temperature: number,
 ): AsyncGenerator<StageEvent, Judged> {
   const oldLogps = yield* asWork('scoring: policy', responseLogps(model, adapters.policy, responses, temperature));
@@ -84,7 +88,7 @@ export async function* judgeResponses(
     'scoring: reference',
     responseLogps(model, adapters.reference, responses, temperature),
   );
-  const scores = yield* asWork('scoring: reward', lastScores(model, adapters.reward, responses));
+  const scores = yield* asWork('scoring: reward', judge(responses));
   const values = yield* asWork('scoring: critic', responseValues(model, adapters.critic, responses));
   return { oldLogps, refLogps, values, scores };
 }
@@ -166,6 +170,21 @@ export function rolloutRows(rollout: Rollout): RolloutRow[] {
       returns: part(rollout.returns),
     };
   });
+}
+
+/** The prompts of an iteration: rows of an endless stream that goes through all prompts in a new order each time. */
+export function promptRows(count: number, batch: number, iteration: number, seed: number): number[] {
+  return Array.from({ length: batch }, (_, k) => {
+    const place = iteration * batch + k;
+    return permutation(count, { seed, purpose: 'shuffle', step: Math.floor(place / count) })[place % count];
+  });
+}
+
+/** Gain and bias that give these rewards mean 0 and deviation 1 (mean 0 alone, where they are all the same). */
+export function normaliserOf(rewards: readonly number[]): { gain: number; bias: number } {
+  const spread = deviation(rewards);
+  const gain = spread > 1e-6 ? 1 / spread : 1;
+  return { gain, bias: -mean(rewards) * gain };
 }
 
 function joined(lists: readonly Float32Array[]): Float32Array {

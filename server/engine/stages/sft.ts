@@ -1,13 +1,13 @@
 import * as v from 'valibot';
 import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
-import { bucketFor, pack, type Bucket } from '../batches.ts';
-import { initialParameters, Learner, trainedLayout, type Trained, type TrainingGraph } from '../learner.ts';
+import { type Bucket, bucketFor, pack } from '../batches.ts';
+import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
 import { completionLoss } from '../losses/completion.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
-import { freshOptimiser } from '../optim/optimiser.ts';
+import { freshOptimiser } from '../optimiser.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { predictionRow, type Sequence } from '../sequences.ts';
-import { loraEntries, numbers, optimiserEntries, stepRows, type LearnerState } from './common.ts';
+import { type LearnerState, loraEntries, numbers, optimiserEntries, stepRows } from './common.ts';
 import type { Stage, StageEvent } from './stage.ts';
 
 /** Supervised fine-tuning: `sft` in the configuration. */
@@ -72,12 +72,12 @@ export function sftStage(
       }
       const rate = config.learningRate * scheduleFactor(config.schedule, state.step, steps, config.warmupSteps);
       const { norm, notice } = await learner.update(rate);
-      if (notice !== undefined) yield { kind: 'notice', message: notice };
       state.step++;
       state.tokens += tokens;
       const epoch = (state.step * config.batchSize) / rows.length;
       const metrics = { loss, grad_norm: norm, learning_rate: rate, num_tokens: state.tokens, epoch };
       yield { kind: 'step', step: state.step, steps, metrics };
+      if (notice !== undefined) yield { kind: 'notice', message: notice };
     }
     await learner.release();
   }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
-import { count, quoted, readJson, restoreInterruptedFolder, writeFolderAtomically } from './files.ts';
+import { count, quoted, readJson, restoreInterruptedFolder, shown, writeFolderAtomically } from './files.ts';
 import { checkShapes, llamaLinearModules, type NamedShape } from './llamaWeights.ts';
 import { firstNotFinite } from './numbers.ts';
 import { pickleError } from './pickles.ts';
@@ -169,7 +169,7 @@ function isNeutral(value: unknown): boolean {
 
 function unsupported(path: string, key: string, value: unknown): UserError {
   return new UserError(
-    `${path}: ${key} is ${quoted(JSON.stringify(value))}, which changes what the adapter computes; Palate reads plain LoRA adapters without it.`,
+    `${path}: ${key} is ${shown(value)}, which changes what the adapter computes; Palate reads plain LoRA adapters without it.`,
   );
 }
 

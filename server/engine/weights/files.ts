@@ -205,6 +205,19 @@ export function quoted(text: string): string {
   return escaped(JSON.stringify(text.length > 120 ? `${text.slice(0, 120)}…` : text));
 }
 
+/** A value from a JSON or GGUF file, for a message: as JSON, shortened and escaped. Takes any value, hostile ones too. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  let json: string | undefined;
+  try {
+    json = JSON.stringify(value);
+  } catch {
+    return 'nested too deeply'; // deeper than JSON.stringify's stack
+  }
+  if (json === undefined) return 'missing';
+  return escaped(json.length > 120 ? `${json.slice(0, 120)}…` : json);
+}
+
 /** Text with control characters, line breaks and invisible marks written as escapes. */
 export function escaped(text: string): string {
   return text.replace(

@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.ts';
-import { count, listed, type OpenFile, quoted } from './files.ts';
+import { count, listed, type OpenFile, quoted, shown } from './files.ts';
 import { BF16, F16, F32, type NumberFormat, Q4_0, Q4_1, Q8_0 } from './numbers.ts';
 
 /**
@@ -189,7 +189,7 @@ function placeTensors(
 ): ReadonlyMap<string, GgufTensor> {
   const alignment = metadata.get('general.alignment') ?? 32;
   if (typeof alignment !== 'number' || alignment < 1 || alignment > 65536 || (alignment & (alignment - 1)) !== 0) {
-    reader.fail('general.alignment', `is ${quoted(String(alignment))}; it must be a power of two up to 65,536`);
+    reader.fail('general.alignment', `is ${shown(alignment)}; it must be a power of two up to 65,536`);
   }
   const start = Math.ceil(reader.position / (alignment as number)) * (alignment as number);
   const tensors = new Map<string, GgufTensor>();

@@ -3,13 +3,18 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
-import { listed, quoted, readJson } from './files.ts';
+import { listed, quoted, readJson, shown } from './files.ts';
 import { checkPlausible } from './llamaWeights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 
 /** A Hugging Face model folder: config.json, and where its weights lie. */
 
 const number = v.nullish(v.number());
+/** valibot's record takes lists too. */
+const isObject = v.custom<Record<string, unknown>>(
+  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
+  'an object is expected',
+);
 /** The keys of config.json that decide what is computed; everything else in the file is left alone. */
 const ConfigSchema = v.object({
   model_type: v.string(),
@@ -21,7 +26,7 @@ const ConfigSchema = v.object({
   intermediate_size: v.number(),
   vocab_size: v.number(),
   rope_theta: number,
-  rope_parameters: v.nullish(v.record(v.string(), v.unknown())),
+  rope_parameters: v.nullish(isObject),
   rms_norm_eps: number,
   tie_word_embeddings: v.nullish(v.boolean()),
   max_position_embeddings: number,
@@ -60,13 +65,13 @@ export function readHuggingFaceConfig(folder: string): LlamaConfig {
   const json = readJson(path, 4 << 20);
   const type = (json as { model_type?: unknown } | null)?.model_type;
   if (type !== 'llama') {
-    const found = type === undefined ? 'is missing' : `is ${quoted(String(type))}`;
+    const found = type === undefined ? 'is missing' : `is ${shown(type)}`;
     throw new UserError(`${path}: model_type ${found}; Palate reads models of the type "llama".`);
   }
   for (const [key, accepted, what] of NEUTRAL) {
     const value = (json as Record<string, unknown>)[key];
     if (value !== undefined && value !== null && !accepted.includes(value)) {
-      throw new UserError(`${path}: ${key} is ${quoted(JSON.stringify(value))}: ${what} is not supported by Palate.`);
+      throw new UserError(`${path}: ${key} is ${shown(value)}: ${what} is not supported by Palate.`);
     }
   }
   const parsed = v.safeParse(ConfigSchema, json);
@@ -83,12 +88,17 @@ function fromHuggingFace(path: string, json: v.InferOutput<typeof ConfigSchema>)
   const rope = json.rope_parameters ?? {};
   if (rope.rope_type !== undefined && rope.rope_type !== 'default') {
     throw new UserError(
-      `${path}: rope_parameters.rope_type is ${quoted(String(rope.rope_type))}: scaled rotary positions are not supported by Palate.`,
+      `${path}: rope_parameters.rope_type is ${shown(rope.rope_type)}: scaled rotary positions are not supported by Palate.`,
+    );
+  }
+  if (rope.partial_rotary_factor !== undefined && rope.partial_rotary_factor !== 1) {
+    throw new UserError(
+      `${path}: rope_parameters.partial_rotary_factor is ${shown(rope.partial_rotary_factor)}: partly rotated heads are not supported by Palate.`,
     );
   }
   const theta = rope.rope_theta ?? json.rope_theta ?? 10000;
   if (typeof theta !== 'number')
-    throw new UserError(`${path}: rope_parameters.rope_theta is ${quoted(String(theta))}; a number is expected.`);
+    throw new UserError(`${path}: rope_parameters.rope_theta is ${shown(theta)}; a number is expected.`);
   return {
     layers: json.num_hidden_layers,
     width: json.hidden_size,
@@ -141,13 +151,7 @@ export function weightFiles(folder: string): string[] {
   throw new UserError(`${folder}: there is neither model.safetensors nor model.safetensors.index.json in this folder.`);
 }
 
-/** valibot's record takes lists too. */
-const IndexSchema = v.object({
-  weight_map: v.pipe(
-    v.record(v.string(), v.string()),
-    v.check((map) => !Array.isArray(map)),
-  ),
-});
+const IndexSchema = v.object({ weight_map: v.pipe(isObject, v.record(v.string(), v.string())) });
 
 function shards(folder: string, index: string): string[] {
   const parsed = v.safeParse(IndexSchema, readJson(index, 32 << 20));

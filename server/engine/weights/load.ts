@@ -222,8 +222,3 @@ function notAModelFolder(folder: string): UserError {
     `${folder}: there is no config.json in this folder. Give a .gguf file, or a folder with config.json and model.safetensors.`,
   );
 }
-
-/** Whether a folder is a PEFT adapter, to tell the two kinds of folder apart. */
-export function isAdapterFolder(folder: string): boolean {
-  return existsSync(join(folder, 'adapter_config.json'));
-}

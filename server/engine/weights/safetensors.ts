@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.ts';
-import { count, type OpenFile, quoted, withFile, writeFileAtomically } from './files.ts';
+import { count, type OpenFile, quoted, shown, withFile, writeFileAtomically } from './files.ts';
 import { widenFromFile } from './gguf.ts';
 import { BF16, F16, F32, type NumberFormat, toBF16 } from './numbers.ts';
 import { refusePickle } from './pickles.ts';
@@ -136,7 +136,7 @@ function checkedTensor(file: OpenFile, dataStart: number, name: string, value: u
   if (!isRecord(value)) return fail('is not described by an object');
   const { dtype, shape, data_offsets: offsets } = value;
   if (typeof dtype !== 'string' || !Object.hasOwn(FORMATS, dtype)) {
-    return fail(`has dtype ${quoted(String(dtype))}; Palate reads ${Object.keys(FORMATS).join(', ')}`);
+    return fail(`has dtype ${shown(dtype)}; Palate reads ${Object.keys(FORMATS).join(', ')}`);
   }
   if (!Array.isArray(shape) || shape.length > 8 || !shape.every(isCount))
     return fail('has a shape that is not a list of sizes');

@@ -1,7 +1,7 @@
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { UserError } from '../../errors.ts';
 import { type ChatTemplate, compileChatTemplate } from './chatTemplate.ts';
-import { escaped, quoted } from './files.ts';
+import { escaped, quoted, shown } from './files.ts';
 import { checkTokenizerJson, type TokenizerJson } from './tokenizerJson.ts';
 import type { ChatMessage, Tokenizer } from './types.ts';
 
@@ -133,7 +133,7 @@ class ModelTokenizer implements Tokenizer {
       throw new UserError(`${where}: the model does not say which token ends an answer (eos_token_id).`);
     const strange = candidates.find((id) => !Number.isInteger(id) || id < 0 || id >= vocabulary);
     if (strange !== undefined)
-      throw new UserError(`${where}: eos_token_id ${quoted(String(strange))} is not a row of the model.`);
+      throw new UserError(`${where}: eos_token_id ${shown(strange)} is not a row of the model.`);
     const written = this.endIdOfTemplate(new Set(candidates));
     return written === undefined ? candidates : [written, ...candidates.filter((id) => id !== written)];
   }

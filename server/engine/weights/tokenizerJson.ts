@@ -1,5 +1,5 @@
 import { UserError } from '../../errors.ts';
-import { count, quoted } from './files.ts';
+import { count, quoted, shown } from './files.ts';
 
 /**
  * Checks a tokenizer.json before @huggingface/tokenizers sees it, and rewrites the parts in which that library differs
@@ -41,17 +41,22 @@ export function checkTokenizerJson(where: string, json: unknown, vocabulary: num
   const root = object(where, 'the file', json);
   const model = object(where, 'model', root.model);
   if (model.type !== undefined && model.type !== 'BPE') {
-    throw new UserError(`${where}: model.type is ${quoted(String(model.type))}; Palate reads BPE tokenizers.`);
+    throw new UserError(`${where}: model.type is ${shown(model.type)}; Palate reads BPE tokenizers.`);
+  }
+  for (const key of ['continuing_subword_prefix', 'end_of_word_suffix']) {
+    if (model[key] !== undefined && model[key] !== null && model[key] !== '') {
+      throw new UserError(`${where}: model.${key} is ${shown(model[key])}; Palate reads tokenizers without one.`);
+    }
   }
   const vocab = checkVocabulary(where, model.vocab, vocabulary);
   const added = checkAddedTokens(where, root.added_tokens ?? [], vocabulary);
   const merges = checkMerges(where, model.merges, vocab, added);
   return {
     model: { ...model, type: 'BPE', vocab, merges },
-    normalizer: root.normalizer ?? null,
+    normalizer: checkSteps(where, 'normalizer', root.normalizer),
     pre_tokenizer: rewritePreTokenizer(where, root.pre_tokenizer ?? null),
     post_processor: root.post_processor ?? null,
-    decoder: root.decoder ?? null,
+    decoder: checkSteps(where, 'decoder', root.decoder),
     added_tokens: added,
   };
 }
@@ -76,13 +81,16 @@ function checkAddedTokens(where: string, value: unknown, vocabulary: number): Ad
       throw new UserError(`${where}: added_tokens[${index}].content is not a text of at least one character.`);
     }
     checkId(where, `added_tokens[${index}] ${quoted(token.content)}`, token.id, vocabulary);
+    if (token.single_word === true) {
+      throw new UserError(`${where}: added_tokens[${index}]: single_word is not supported.`);
+    }
     const special = token.special === true;
     return {
       id: token.id as number,
       content: token.content,
       special,
       normalized: typeof token.normalized === 'boolean' ? token.normalized : !special,
-      single_word: token.single_word === true,
+      single_word: false,
       lstrip: token.lstrip === true,
       rstrip: token.rstrip === true,
     };
@@ -101,9 +109,7 @@ function checkMerges(
   return value.map((merge, index) => {
     const pair = typeof merge === 'string' ? splitMerge(merge) : merge;
     if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string' || typeof pair[1] !== 'string') {
-      throw new UserError(
-        `${where}: model.merges[${index}] is ${quoted(String(JSON.stringify(merge)))}; two tokens are expected.`,
-      );
+      throw new UserError(`${where}: model.merges[${index}] is ${shown(merge)}; two tokens are expected.`);
     }
     const missing = [pair[0], pair[1], pair[0] + pair[1]].find((token) => !has(token));
     if (missing !== undefined)
@@ -138,20 +144,58 @@ function rewritePreTokenizer(where: string, value: unknown): unknown {
       };
     case 'Digits':
       return splitAt(step.individual_digits === true ? '\\p{N}' : '\\p{N}+');
-    case 'Split': {
-      const behaviour = String(step.behavior).toLowerCase();
-      if (behaviour === 'isolated') return { ...step, invert: false };
-      if (behaviour === 'removed') return step;
-      throw new UserError(
-        `${where}: pre_tokenizer: Split with the behaviour ${quoted(String(step.behavior))} is not supported; "Isolated" and "Removed" are.`,
-      );
-    }
+    case 'Split':
+      return rewriteSplit(where, step);
     case 'Metaspace':
       return step;
     default:
       throw new UserError(
-        `${where}: pre_tokenizer: the type ${quoted(String(step.type))} is not supported; ByteLevel, Digits, Metaspace, Sequence and Split are.`,
+        `${where}: pre_tokenizer: the type ${shown(step.type)} is not supported; ByteLevel, Digits, Metaspace, Sequence and Split are.`,
       );
+  }
+}
+
+function rewriteSplit(where: string, step: JsonObject): JsonObject {
+  checkPattern(where, 'pre_tokenizer: Split', step.pattern);
+  if (step.behavior === 'Isolated') return { ...step, invert: false };
+  if (step.behavior === 'Removed') return step;
+  throw new UserError(
+    `${where}: pre_tokenizer: Split with the behaviour ${shown(step.behavior)} is not supported; "Isolated" and "Removed" are.`,
+  );
+}
+
+/** Steps of a normalizer or a decoder: only those that the library does as the Rust tokenizers do. */
+function checkSteps(where: string, part: 'normalizer' | 'decoder', value: unknown): unknown {
+  if (value === null || value === undefined) return null;
+  const step = object(where, part, value);
+  if (!STEPS[part].includes(step.type)) {
+    throw new UserError(
+      `${where}: ${part}: the type ${shown(step.type)} is not supported; ${STEPS[part].join(', ')} are.`,
+    );
+  }
+  if (step.type === 'Replace') {
+    checkPattern(where, `${part}: Replace`, step.pattern);
+    if (typeof step.content !== 'string') throw new UserError(`${where}: ${part}: Replace has no "content".`);
+  }
+  if (step.type === 'Sequence') {
+    const inner = part === 'normalizer' ? step.normalizers : step.decoders;
+    if (!Array.isArray(inner)) throw new UserError(`${where}: ${part}: Sequence has no list of steps.`);
+    for (const next of inner) checkSteps(where, part, next);
+  }
+  return step;
+}
+
+const STEPS: Readonly<Record<'normalizer' | 'decoder', readonly unknown[]>> = {
+  normalizer: ['Lowercase', 'NFC', 'NFD', 'NFKC', 'NFKD', 'Prepend', 'Replace', 'Sequence', 'Strip', 'StripAccents'],
+  decoder: ['ByteFallback', 'ByteLevel', 'Fuse', 'Metaspace', 'Replace', 'Sequence', 'Strip'],
+};
+
+function checkPattern(where: string, field: string, value: unknown): void {
+  const pattern = object(where, `${field}: pattern`, value);
+  if (typeof pattern.Regex !== 'string' && typeof pattern.String !== 'string') {
+    throw new UserError(
+      `${where}: ${field}: the pattern is ${shown(value)}; {"Regex": …} or {"String": …} is expected.`,
+    );
   }
 }
 
@@ -163,7 +207,7 @@ export function splitAt(pattern: string): JsonObject {
 function checkId(where: string, field: string, id: unknown, vocabulary: number): void {
   if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= vocabulary) {
     throw new UserError(
-      `${where}: ${field} has the id ${quoted(String(id))}; the model has rows 0 to ${count(vocabulary - 1)}.`,
+      `${where}: ${field} has the id ${shown(id)}; the model has rows 0 to ${count(vocabulary - 1)}.`,
     );
   }
 }

@@ -107,7 +107,13 @@ describe('a curve', () => {
 
   it('draws one point, a constant, and nothing', () => {
     assert.match(curve('m', [{ step: 3, value: 1 }]), / d="M[\d.]+ [\d.]+"/);
-    assert.doesNotMatch(curve('m', [{ step: 0, value: 1 }, { step: 1, value: 1 }]), /NaN/);
+    assert.doesNotMatch(
+      curve('m', [
+        { step: 0, value: 1 },
+        { step: 1, value: 1 },
+      ]),
+      /NaN/,
+    );
     assert.match(curve('m', [{ step: 0, value: Number.NaN }]), /no finite values/);
     assert.match(curve('m', []), /no finite values/);
   });

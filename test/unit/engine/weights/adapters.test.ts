@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { LlamaConfig } from '../../../../models/llama.ts';
-import { adapterShapes, checkAdapter, LORA_MODULES, readAdapter, REWARD_BIAS_KEY, SCORE_NAME, writeAdapter } from '../../../../server/engine/weights/adapters.ts';
+import {
+  adapterShapes,
+  checkAdapter,
+  LORA_MODULES,
+  REWARD_BIAS_KEY,
+  readAdapter,
+  SCORE_NAME,
+  writeAdapter,
+} from '../../../../server/engine/weights/adapters.ts';
 import { describeModel } from '../../../../server/engine/weights/load.ts';
 import type { Adapter, WeightTensor } from '../../../../server/engine/weights/types.ts';
 import { UserError } from '../../../../server/errors.ts';
@@ -13,7 +21,11 @@ import { smallConfig } from './builders.ts';
 const refused = (pattern: RegExp) => (error: unknown) => error instanceof UserError && pattern.test(error.message);
 
 /** An adapter of rank 3 for the small model, every number another. */
-function smallAdapter(task: Adapter['task'], targetModules: readonly string[] = LORA_MODULES, config: LlamaConfig = smallConfig): Adapter {
+function smallAdapter(
+  task: Adapter['task'],
+  targetModules: readonly string[] = LORA_MODULES,
+  config: LlamaConfig = smallConfig,
+): Adapter {
   let next = 0;
   const shapes = adapterShapes(config, 3, targetModules);
   if (task === 'SEQ_CLS') shapes.push({ name: SCORE_NAME, shape: [1, config.width] });
@@ -21,7 +33,8 @@ function smallAdapter(task: Adapter['task'], targetModules: readonly string[] = 
     const data = Float32Array.from({ length: shape[0] * shape[1] }, () => Math.sin(++next));
     return [name, { shape, data }];
   });
-  const metadata: Record<string, string> = task === 'SEQ_CLS' ? { format: 'pt', [REWARD_BIAS_KEY]: '-0.125' } : { format: 'pt' };
+  const metadata: Record<string, string> =
+    task === 'SEQ_CLS' ? { format: 'pt', [REWARD_BIAS_KEY]: '-0.125' } : { format: 'pt' };
   return { rank: 3, alpha: 6, targetModules, task, tensors: new Map(tensors), metadata };
 }
 
@@ -48,7 +61,10 @@ describe('adapters', () => {
       writeAdapter(target, adapter, { baseModelPath: '/models/base' });
       const read = readAdapter(target);
       checkAdapter(read, smallConfig);
-      assert.deepEqual({ ...read, tensors: new Map([...read.tensors].sort()) }, { ...adapter, tensors: new Map([...adapter.tensors].sort()) });
+      assert.deepEqual(
+        { ...read, tensors: new Map([...read.tensors].sort()) },
+        { ...adapter, tensors: new Map([...adapter.tensors].sort()) },
+      );
       const config = JSON.parse(readFileSync(join(target, 'adapter_config.json'), 'utf8'));
       assert.equal(config.base_model_name_or_path, '/models/base');
       assert.deepEqual(config.modules_to_save, task === 'SEQ_CLS' ? ['score'] : null);
@@ -61,13 +77,21 @@ describe('adapters', () => {
     const [a, b] = [...tensors.keys()];
     tensors.delete(a);
     tensors.set(b, { shape: [3, 32], data: new Float32Array(96) });
-    tensors.set('base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight', { shape: [3, 32], data: new Float32Array(96) });
+    tensors.set('base_model.model.model.layers.9.self_attn.q_proj.lora_A.weight', {
+      shape: [3, 32],
+      data: new Float32Array(96),
+    });
     assert.throws(
       () => checkAdapter({ ...adapter, tensors }, smallConfig, 'DIR'),
-      refused(/^DIR: .*Missing: .*layers\.0\.self_attn\.q_proj\.lora_A.*Unexpected: .*layers\.9.*another shape.*\[3, 32\] instead of \[32, 3\]/),
+      refused(
+        /^DIR: .*Missing: .*layers\.0\.self_attn\.q_proj\.lora_A.*Unexpected: .*layers\.9.*another shape.*\[3, 32\] instead of \[32, 3\]/,
+      ),
     );
     assert.throws(() => checkAdapter(adapter, { ...smallConfig, layers: 3 }), refused(/Missing: .*layers\.2/));
-    assert.throws(() => checkAdapter({ ...adapter, task: 'SEQ_CLS' }, smallConfig), refused(/Missing: base_model\.model\.score\.weight/));
+    assert.throws(
+      () => checkAdapter({ ...adapter, task: 'SEQ_CLS' }, smallConfig),
+      refused(/Missing: base_model\.model\.score\.weight/),
+    );
   });
 
   it('refuses options that change the computation, by name', () => {
@@ -87,7 +111,7 @@ describe('adapters', () => {
       [{ lora_alpha: 'eight' }, /lora_alpha/],
       [{ target_modules: ['c_attn'] }, /target_modules/],
       [{ target_modules: [] }, /target_modules/],
-      [{ use_dora: true }, /use_dora is "true"/],
+      [{ use_dora: true }, /use_dora is true/],
       [{ use_rslora: true }, /use_rslora/],
       [{ rank_pattern: { q_proj: 8 } }, /rank_pattern/],
       [{ alpha_pattern: { q_proj: 8 } }, /alpha_pattern/],
@@ -100,7 +124,8 @@ describe('adapters', () => {
       [{ trainable_token_indices: [5] }, /trainable_token_indices/],
       [{ an_option_of_tomorrow: { on: true } }, /an_option_of_tomorrow/],
     ];
-    for (const [changes, pattern] of cases) assert.throws(() => readWith(changes), refused(pattern), JSON.stringify(changes));
+    for (const [changes, pattern] of cases)
+      assert.throws(() => readWith(changes), refused(pattern), JSON.stringify(changes));
     assert.equal(readWith({ lora_dropout: 0.1, init_lora_weights: 'gaussian', an_option_of_tomorrow: null }).rank, 3);
   });
 

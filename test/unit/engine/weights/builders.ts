@@ -1,8 +1,8 @@
 import type { LlamaConfig } from '../../../../models/llama.ts';
-import { UserError } from '../../../../server/errors.ts';
 import type { OpenFile } from '../../../../server/engine/weights/files.ts';
 import { llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
 import type { WeightTensor } from '../../../../server/engine/weights/types.ts';
+import { UserError } from '../../../../server/errors.ts';
 
 /** Small models, made by hand, in the formats that the readers are to read. */
 
@@ -43,7 +43,9 @@ export const byteCharacters: readonly string[] = (() => {
   for (let byte = 161; byte <= 172; byte++) printable.push(byte);
   for (let byte = 174; byte <= 255; byte++) printable.push(byte);
   let extra = 0;
-  return Array.from({ length: 256 }, (_, byte) => String.fromCodePoint(printable.includes(byte) ? byte : 256 + extra++));
+  return Array.from({ length: 256 }, (_, byte) =>
+    String.fromCodePoint(printable.includes(byte) ? byte : 256 + extra++),
+  );
 })();
 
 /** Ids 0 <s>, 1 </s>, 2 <think> (added, not special), 3…258 the bytes, 259 "he", 260 "hel", 261 " h". */
@@ -59,7 +61,15 @@ export function smallTokenizerJson(): Record<string, unknown> {
     added_tokens: [
       { id: 0, content: '<s>', special: true, normalized: false, lstrip: false, rstrip: false, single_word: false },
       { id: 1, content: '</s>', special: true, normalized: false, lstrip: false, rstrip: false, single_word: false },
-      { id: 2, content: '<think>', special: false, normalized: false, lstrip: false, rstrip: false, single_word: false },
+      {
+        id: 2,
+        content: '<think>',
+        special: false,
+        normalized: false,
+        lstrip: false,
+        rstrip: false,
+        single_word: false,
+      },
     ],
     normalizer: null,
     pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
@@ -118,7 +128,8 @@ export function ggufBytes(
   const header: Buffer[] = [Buffer.from('GGUF'), u32(version), u64(tensors.length), u64(metadata.length)];
   for (const [key, type, value] of metadata) {
     header.push(text(key));
-    if (Array.isArray(value)) header.push(u32(9), u32(type), u64(value.length), ...value.map((entry) => encoded(type, entry)));
+    if (Array.isArray(value))
+      header.push(u32(9), u32(type), u64(value.length), ...value.map((entry) => encoded(type, entry)));
     else header.push(u32(type), encoded(type, value));
   }
   let offset = 0;
@@ -132,10 +143,18 @@ export function ggufBytes(
 }
 
 /** GGUF's names of our weights, with q and k rows in llama.cpp's order: the inverse of what the reader does. */
-export function ggufTensors(weights: ReadonlyMap<string, WeightTensor>, config: LlamaConfig = smallConfig): GgufTensorContent[] {
+export function ggufTensors(
+  weights: ReadonlyMap<string, WeightTensor>,
+  config: LlamaConfig = smallConfig,
+): GgufTensorContent[] {
   return [...weights].map(([name, { shape, data }]) => {
     const ordered = /[qk]_proj/.test(name) ? pairsTogether(data, config.headWidth, shape[1]) : data;
-    return { name: ggufName(name), dimensions: [...shape].reverse(), type: 0, bytes: new Uint8Array(ordered.slice().buffer) };
+    return {
+      name: ggufName(name),
+      dimensions: [...shape].reverse(),
+      type: 0,
+      bytes: new Uint8Array(ordered.slice().buffer),
+    };
   });
 }
 
@@ -168,7 +187,11 @@ function pairsTogether(data: Float32Array, headWidth: number, columns: number): 
 
 function ggufName(name: string): string {
   const layer = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name);
-  if (!layer) return { 'model.embed_tokens.weight': 'token_embd.weight', 'model.norm.weight': 'output_norm.weight' }[name] ?? 'output.weight';
+  if (!layer)
+    return (
+      { 'model.embed_tokens.weight': 'token_embd.weight', 'model.norm.weight': 'output_norm.weight' }[name] ??
+      'output.weight'
+    );
   const parts: Record<string, string> = {
     input_layernorm: 'attn_norm',
     post_attention_layernorm: 'ffn_norm',

@@ -1,8 +1,16 @@
 import assert from 'node:assert/strict';
-import { UserError } from '../../../../server/errors.ts';
 import { readGguf, readGgufTensor } from '../../../../server/engine/weights/gguf.ts';
 import { ggufConfig, ggufTensorNames, splitRotaryPairs } from '../../../../server/engine/weights/ggufModel.ts';
-import { ggufBytes, ggufTensors, type Metadata, memoryFile, smallConfig, smallMetadata, smallWeights } from './builders.ts';
+import { UserError } from '../../../../server/errors.ts';
+import {
+  ggufBytes,
+  ggufTensors,
+  type Metadata,
+  memoryFile,
+  smallConfig,
+  smallMetadata,
+  smallWeights,
+} from './builders.ts';
 
 const U32 = 4;
 const STRING = 8;
@@ -10,7 +18,10 @@ const STRING = 8;
 /** The configuration that a file with these extra or replaced keys gives. */
 function configWith(...changes: Metadata) {
   const kept = smallMetadata().filter(([key]) => !changes.some(([changed]) => changed === key));
-  const bytes = ggufBytes([...kept, ...changes.filter(([, , value]) => value !== undefined)], ggufTensors(smallWeights()));
+  const bytes = ggufBytes(
+    [...kept, ...changes.filter(([, , value]) => value !== undefined)],
+    ggufTensors(smallWeights()),
+  );
   return ggufConfig(readGguf(memoryFile(bytes)));
 }
 
@@ -29,7 +40,9 @@ describe('GGUF', () => {
   it('reads a tensor larger than one piece', () => {
     const numbers = Float32Array.from({ length: 700_000 }, (_, i) => i);
     const tensor = { name: 't', dimensions: [1000, 700], type: 0, bytes: new Uint8Array(numbers.buffer) };
-    const file = memoryFile(ggufBytes([], [{ name: 'first', dimensions: [1], type: 0, bytes: new Uint8Array(4) }, tensor]));
+    const file = memoryFile(
+      ggufBytes([], [{ name: 'first', dimensions: [1], type: 0, bytes: new Uint8Array(4) }, tensor]),
+    );
     const read = readGguf(file).tensors.get('t');
     assert.ok(read);
     assert.deepEqual(readGgufTensor(file, read), numbers);
@@ -38,15 +51,25 @@ describe('GGUF', () => {
   it('gives names, and the output head, as Hugging Face has them', () => {
     const gguf = readGguf(memoryFile(ggufBytes(smallMetadata(), ggufTensors(smallWeights()))));
     assert.deepEqual([...ggufTensorNames(gguf).keys()].sort(), [...smallWeights().keys()].sort());
-    const tied = readGguf(memoryFile(ggufBytes(smallMetadata(), ggufTensors(smallWeights()).filter(({ name }) => name !== 'output.weight'))));
+    const tied = readGguf(
+      memoryFile(
+        ggufBytes(
+          smallMetadata(),
+          ggufTensors(smallWeights()).filter(({ name }) => name !== 'output.weight'),
+        ),
+      ),
+    );
     assert.equal(ggufConfig(tied).tiedEmbedding, true);
   });
 
-  it('takes what the metadata leaves out from llama.cpp\'s defaults', () => {
+  it("takes what the metadata leaves out from llama.cpp's defaults", () => {
     assert.equal(configWith(['llama.attention.head_count_kv', U32, undefined]).keyValueHeads, smallConfig.heads);
     assert.equal(configWith(['llama.vocab_size', U32, undefined]).vocabulary, smallConfig.vocabulary);
     assert.equal(configWith(['llama.rope.freq_base', U32, undefined]).ropeTheta, 10000);
-    assert.equal(configWith(['llama.attention.key_length', U32, 10], ['llama.attention.value_length', U32, 10]).headWidth, 10);
+    assert.equal(
+      configWith(['llama.attention.key_length', U32, 10], ['llama.attention.value_length', U32, 10]).headWidth,
+      10,
+    );
   });
 
   it('refuses other architectures and what is not built, by name', () => {
@@ -73,7 +96,9 @@ describe('GGUF', () => {
   it('refuses biases, frequency factors and strange tensors, by name', () => {
     const extra = (name: string) => {
       const tensor = { name, dimensions: [32], type: 0, bytes: new Uint8Array(128) };
-      return ggufTensorNames(readGguf(memoryFile(ggufBytes(smallMetadata(), [...ggufTensors(smallWeights()), tensor]))));
+      return ggufTensorNames(
+        readGguf(memoryFile(ggufBytes(smallMetadata(), [...ggufTensors(smallWeights()), tensor]))),
+      );
     };
     assert.throws(() => extra('blk.0.attn_q.bias'), refused(/biases \(blk\.0\.attn_q\.bias\)/));
     assert.throws(() => extra('rope_freqs.weight'), refused(/rope_freqs\.weight asks for scaled rotary/));
@@ -82,25 +107,46 @@ describe('GGUF', () => {
   });
 
   it('refuses damaged headers, naming the field', () => {
-    const tensor = (changes: object) => [{ name: 'w', dimensions: [32, 2], type: 0, bytes: new Uint8Array(256), ...changes }];
+    const tensor = (changes: object) => [
+      { name: 'w', dimensions: [32, 2], type: 0, bytes: new Uint8Array(256), ...changes },
+    ];
     const cases: [string, Uint8Array, RegExp][] = [
       ['empty', new Uint8Array(), /not a GGUF file; it has only 0 bytes/],
       ['foreign', Buffer.alloc(64, 'PNG '), /begins with "PNG "/],
       ['old', ggufBytes([], [], 2), /GGUF version 2; Palate reads version 3/],
       ['big-endian', ggufBytes([], [], 0x03000000), /big-endian/],
-      ['twice a key', ggufBytes([['a', U32, 1], ['a', U32, 1]], []), /metadata key "a" occurs twice/],
+      [
+        'twice a key',
+        ggufBytes(
+          [
+            ['a', U32, 1],
+            ['a', U32, 1],
+          ],
+          [],
+        ),
+        /metadata key "a" occurs twice/,
+      ],
       ['unknown metadata type', ggufBytes([['a', 77, 1]], []), /metadata key "a" is of type 77/],
       ['twice a tensor', ggufBytes([], [...tensor({}), ...tensor({})]), /tensor "w" occurs twice/],
-      ['K-quant', ggufBytes([], tensor({ type: 12 })), /tensor "w" is of type Q4_K \(12\); Palate reads F32, F16, Q4_0/],
+      [
+        'K-quant',
+        ggufBytes([], tensor({ type: 12 })),
+        /tensor "w" is of type Q4_K \(12\); Palate reads F32, F16, Q4_0/,
+      ],
       ['unknown type', ggufBytes([], tensor({ type: 999 })), /of type unknown \(999\)/],
       ['five axes', ggufBytes([], tensor({ dimensions: [1, 1, 1, 1, 1] })), /tensor "w" has 5 axes/],
       ['no size', ggufBytes([], tensor({ dimensions: [0, 5] })), /axis of size 0/],
       ['broken block', ggufBytes([], tensor({ dimensions: [33], type: 8 })), /not a multiple of Q8_0's block of 32/],
-      ['absurd size', ggufBytes([], tensor({ dimensions: [2 ** 40, 2 ** 13] })), /claims 1,099,511,627,776 × 8,192 numbers/],
+      [
+        'absurd size',
+        ggufBytes([], tensor({ dimensions: [2 ** 40, 2 ** 13] })),
+        /claims 1,099,511,627,776 × 8,192 numbers/,
+      ],
       ['past the end', ggufBytes([], tensor({ bytes: new Uint8Array(224) })), /tensor "w" should end at byte/],
-      ['alignment', ggufBytes([['general.alignment', U32, 48]], tensor({})), /general\.alignment is "48"/],
+      ['alignment', ggufBytes([['general.alignment', U32, 48]], tensor({})), /general\.alignment is 48/],
     ];
-    for (const [what, bytes, pattern] of cases) assert.throws(() => readGguf(memoryFile(bytes)), refused(pattern), what);
+    for (const [what, bytes, pattern] of cases)
+      assert.throws(() => readGguf(memoryFile(bytes)), refused(pattern), what);
   });
 
   it('refuses counts and lengths that the file cannot hold', () => {
@@ -116,13 +162,21 @@ describe('GGUF', () => {
       assert.throws(withU64(24, value), refused(/metadata key 1 of 1: name|metadata key 1 of 1 \(length\) is/));
       assert.throws(withU64(24 + 8 + 3 + 4, value), refused(/metadata key "key" \(length\) is/));
     }
+    // Below every limit of Palate's, but more than there are bytes.
+    assert.throws(withU64(8, 90_000n), refused(/tensor count is 90,000/));
+    assert.throws(withU64(16, 9000n), refused(/metadata key count is 9,000/));
+    const wide = [{ name: 'w', dimensions: [2 ** 20, 2 ** 10], type: 0, bytes: new Uint8Array(32) }];
+    assert.throws(() => readGguf(memoryFile(ggufBytes([], wide))), refused(/claims 1,048,576 × 1,024 numbers/));
   });
 
   it('refuses tensors that lie over one another', () => {
-    const bytes = ggufBytes([], [
-      { name: 'a', dimensions: [16], type: 0, bytes: new Uint8Array(64) },
-      { name: 'b', dimensions: [16], type: 0, bytes: new Uint8Array(64) },
-    ]);
+    const bytes = ggufBytes(
+      [],
+      [
+        { name: 'a', dimensions: [16], type: 0, bytes: new Uint8Array(64) },
+        { name: 'b', dimensions: [16], type: 0, bytes: new Uint8Array(64) },
+      ],
+    );
     const place = bytes.lastIndexOf(Buffer.from([64, 0, 0, 0, 0, 0, 0, 0]));
     bytes.writeBigUInt64LE(32n, place);
     assert.throws(() => readGguf(memoryFile(bytes)), refused(/tensors "a", "b" lie over one another/));
@@ -130,11 +184,14 @@ describe('GGUF', () => {
 
   it('undoes the permutation: attention scores under rotary positions are the same in both orders', () => {
     const [headWidth, columns] = [8, 5];
-    const random = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * 12.9898 + seed * 78.233));
+    const random = (length: number, seed: number) =>
+      Float32Array.from({ length }, (_, i) => Math.sin(i * 12.9898 + seed * 78.233));
     const [query, key] = [random(2 * headWidth * columns, 1), random(2 * headWidth * columns, 2)];
     const [x, y] = [random(columns, 3), random(columns, 4)];
     const project = (weight: Float32Array, input: Float32Array) =>
-      Array.from({ length: weight.length / columns }, (_, row) => input.reduce((sum, value, c) => sum + value * weight[row * columns + c], 0));
+      Array.from({ length: weight.length / columns }, (_, row) =>
+        input.reduce((sum, value, c) => sum + value * weight[row * columns + c], 0),
+      );
     // llama.cpp rotates neighbours (2i, 2i + 1); Hugging Face rotates (i, i + half).
     const rotate = (vector: number[], position: number, members: (pair: number) => [number, number]) => {
       const result = [...vector];

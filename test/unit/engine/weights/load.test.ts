@@ -1,5 +1,14 @@
 import assert from 'node:assert/strict';
-import { copyFileSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describeModel, loadBaseModel } from '../../../../server/engine/weights/load.ts';
 import { writeBaseModel } from '../../../../server/engine/weights/saveBase.ts';
@@ -61,7 +70,14 @@ describe('loading a base model', () => {
     const description = describeModel(writeModelFolder(place('described'), { format: 'BF16' }));
     assert.deepEqual(
       { ...description, config: undefined },
-      { path: place('described'), kind: 'huggingface', config: undefined, parameters, fileBytes: 2 * parameters, float32Bytes: 4 * parameters },
+      {
+        path: place('described'),
+        kind: 'huggingface',
+        config: undefined,
+        parameters,
+        fileBytes: 2 * parameters,
+        float32Bytes: 4 * parameters,
+      },
     );
     assert.equal(describeModel(writeModelFile(place('described.gguf'))).parameters, parameters);
   });
@@ -89,16 +105,23 @@ describe('loading a base model', () => {
     weights.set('model.layers.0.mlp.extra.weight', { shape: [2], data: new Float32Array(2) });
     weights.set('model.norm.weight', { shape: [16, 2], data: new Float32Array(32) });
     const path = writeModelFolder(place('wrong'), { weights });
-    const pattern = /Missing: model\.layers\.0\.mlp\.up_proj\.weight\. Unexpected: model\.layers\.0\.mlp\.extra\.weight\. Of another shape.*model\.norm\.weight is \[16, 2\] instead of \[32\]/;
+    const pattern =
+      /Missing: model\.layers\.0\.mlp\.up_proj\.weight\. Unexpected: model\.layers\.0\.mlp\.extra\.weight\. Of another shape.*model\.norm\.weight is \[16, 2\] instead of \[32\]/;
     await assert.rejects(loadBaseModel(path), refused(pattern));
     assert.throws(() => describeModel(path), refused(pattern));
-    await assert.rejects(loadBaseModel(writeModelFolder(place('more-layers'), { config: { num_hidden_layers: 3 } })), refused(/Missing: model\.layers\.2/));
+    await assert.rejects(
+      loadBaseModel(writeModelFolder(place('more-layers'), { config: { num_hidden_layers: 3 } })),
+      refused(/Missing: model\.layers\.2/),
+    );
   });
 
   it('refuses numbers that are not finite', async () => {
     const weights = smallWeights();
     (weights.get('model.embed_tokens.weight') as WeightTensor).data[33] = NaN;
-    await assert.rejects(loadBaseModel(writeModelFolder(place('nan'), { weights })), refused(/embed_tokens\.weight holds NaN \(number 33\)/));
+    await assert.rejects(
+      loadBaseModel(writeModelFolder(place('nan'), { weights })),
+      refused(/embed_tokens\.weight holds NaN \(number 33\)/),
+    );
   });
 
   it('follows the symbolic links of a Hugging Face cache', async () => {
@@ -116,8 +139,19 @@ describe('loading a base model', () => {
   it('follows no path out of an index', () => {
     const path = writeModelFolder(place('escape'), { shards: 2 });
     copyFileSync(join(path, 'model-00001-of-00002.safetensors'), place('outside.safetensors'));
-    for (const name of ['../outside.safetensors', place('outside.safetensors'), 'a/../b.safetensors', '..\\outside.safetensors', '..', '', 'C:x']) {
-      writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify({ weight_map: { 'lm_head.weight': name } }));
+    for (const name of [
+      '../outside.safetensors',
+      place('outside.safetensors'),
+      'a/../b.safetensors',
+      '..\\outside.safetensors',
+      '..',
+      '',
+      'C:x',
+    ]) {
+      writeFileSync(
+        join(path, 'model.safetensors.index.json'),
+        JSON.stringify({ weight_map: { 'lm_head.weight': name } }),
+      );
       assert.throws(() => describeModel(path), refused(/only plain file names in the same folder are followed/), name);
     }
     const index = (value: unknown) => writeFileSync(join(path, 'model.safetensors.index.json'), JSON.stringify(value));
@@ -148,7 +182,10 @@ describe('loading a base model', () => {
   });
 
   it('says what to give instead of a path that is no model', () => {
-    assert.throws(() => describeModel(place('nowhere')), refused(/There is no model at .*nowhere\. Give a \.gguf file, or a folder/));
+    assert.throws(
+      () => describeModel(place('nowhere')),
+      refused(/There is no model at .*nowhere\. Give a \.gguf file, or a folder/),
+    );
     const path = place('no-model');
     mkdirSync(path);
     assert.throws(() => describeModel(path), refused(/there is no config\.json in this folder/));
@@ -159,7 +196,10 @@ describe('loading a base model', () => {
     const cache = place('models--a--b');
     mkdirSync(join(cache, 'snapshots', 'abc'), { recursive: true });
     assert.throws(() => describeModel(cache), refused(/give the folder of a snapshot: .*abc/));
-    assert.throws(() => describeModel(join(writeModelFolder(place('x')), 'model.safetensors')), refused(/Give its folder/));
+    assert.throws(
+      () => describeModel(join(writeModelFolder(place('x')), 'model.safetensors')),
+      refused(/Give its folder/),
+    );
   });
 
   it('refuses a GGUF file that is cut short anywhere', () => {
@@ -171,7 +211,16 @@ describe('loading a base model', () => {
   });
 
   it('says before loading that memory will not suffice, and what would fit', async function () {
-    const config = { ...smallConfig, vocabulary: 1 << 21, width: 65536, heads: 64, keyValueHeads: 32, tiedEmbedding: true, layers: 1, feedForward: 32 };
+    const config = {
+      ...smallConfig,
+      vocabulary: 1 << 21,
+      width: 65536,
+      heads: 64,
+      keyValueHeads: 32,
+      tiedEmbedding: true,
+      layers: 1,
+      feedForward: 32,
+    };
     const shapes: [string, number[]][] = [
       ['token_embd.weight', [config.width, config.vocabulary]],
       ['blk.0.attn_norm.weight', [config.width]],
@@ -196,7 +245,12 @@ describe('loading a base model', () => {
     } catch {
       skip(this, 'this file system has no files with holes');
     }
-    await assert.rejects(loadBaseModel(path), refused(/Loading .*vast\.gguf needs about \d{3} GB of memory, and .* is available\. A model of up to about [\d,]+ million weights would fit/));
+    await assert.rejects(
+      loadBaseModel(path),
+      refused(
+        /Loading .*vast\.gguf needs about \d{3} GB of memory, and .* is available\. A model of up to about [\d,]+ million weights would fit/,
+      ),
+    );
     assert.ok(process.memoryUsage.rss() < 1e9);
   });
 });
@@ -207,13 +261,22 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
     const path = join(data, 'SmolLM2-135M-Instruct.Q4_1.gguf');
     const model = await loadBaseModel(path);
     assert.equal(model.weights.size, 272);
-    assert.equal([...model.weights.values()].reduce((sum, { data: numbers }) => sum + numbers.length, 0), 134_515_008);
-    assert.deepEqual([model.config.layers, model.config.heads, model.config.keyValueHeads, model.config.ropeTheta], [30, 9, 3, 100000]);
+    assert.equal(
+      [...model.weights.values()].reduce((sum, { data: numbers }) => sum + numbers.length, 0),
+      134_515_008,
+    );
+    assert.deepEqual(
+      [model.config.layers, model.config.heads, model.config.keyValueHeads, model.config.ropeTheta],
+      [30, 9, 3, 100000],
+    );
     assert.equal(model.config.tiedEmbedding, true);
     // The first block of the embedding, read off the file by hand: 30,081,024 bytes of Q8_0 come first in the data.
-    const bytes = readFileSync(path).subarray(1785664 + (32 - (1785664 % 32)) % 32);
+    const bytes = readFileSync(path).subarray(1785664 + ((32 - (1785664 % 32)) % 32));
     const scale = 2 ** ((bytes[1] >> 2) - 15) * (1 + (((bytes[1] & 3) << 8) | bytes[0]) / 1024);
     const expected = Array.from({ length: 32 }, (_, i) => Math.fround(scale * bytes.readInt8(2 + i)));
-    assert.deepEqual([...(model.weights.get('model.embed_tokens.weight') as WeightTensor).data.subarray(0, 32)], expected);
+    assert.deepEqual(
+      [...(model.weights.get('model.embed_tokens.weight') as WeightTensor).data.subarray(0, 32)],
+      expected,
+    );
   });
 });

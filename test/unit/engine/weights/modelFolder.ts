@@ -4,7 +4,15 @@ import type { LlamaConfig } from '../../../../models/llama.ts';
 import { toHuggingFaceConfig } from '../../../../server/engine/weights/huggingface.ts';
 import { type SafetensorsOptions, writeSafetensors } from '../../../../server/engine/weights/safetensors.ts';
 import type { WeightTensor } from '../../../../server/engine/weights/types.ts';
-import { ggufBytes, ggufTensors, smallConfig, smallMetadata, smallTemplate, smallTokenizerJson, smallWeights } from './builders.ts';
+import {
+  ggufBytes,
+  ggufTensors,
+  smallConfig,
+  smallMetadata,
+  smallTemplate,
+  smallTokenizerJson,
+  smallWeights,
+} from './builders.ts';
 
 /** What a small Hugging Face folder should differ in from the ordinary one. */
 export interface FolderChanges {
@@ -23,7 +31,12 @@ export function writeModelFolder(folder: string, changes: FolderChanges = {}): s
   const json = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
   json('config.json', { ...toHuggingFaceConfig(smallConfig), eos_token_id: 1, ...changes.config });
   json('tokenizer.json', { ...smallTokenizerJson(), ...changes.tokenizer });
-  json('tokenizer_config.json', { bos_token: '<s>', eos_token: { content: '</s>' }, chat_template: smallTemplate, ...changes.tokenizerConfig });
+  json('tokenizer_config.json', {
+    bos_token: '<s>',
+    eos_token: { content: '</s>' },
+    chat_template: smallTemplate,
+    ...changes.tokenizerConfig,
+  });
   const weights = [...(changes.weights ?? smallWeights())];
   const shards = changes.shards ?? 1;
   if (shards === 1) {

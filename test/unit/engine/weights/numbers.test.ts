@@ -40,26 +40,41 @@ describe('number formats', () => {
 
   it('Q8_0: 32 signed bytes times the scale', () => {
     const bytes = [...ONE_AND_A_HALF, ...Array.from({ length: 32 }, (_, i) => (i * 8 + 128) & 255)];
-    assert.deepEqual(widened(Q8_0, bytes, 32), Array.from({ length: 32 }, (_, i) => 1.5 * (i * 8 - 128)));
+    assert.deepEqual(
+      widened(Q8_0, bytes, 32),
+      Array.from({ length: 32 }, (_, i) => 1.5 * (i * 8 - 128)),
+    );
   });
 
   it('Q4_0: low nibbles first, minus 8', () => {
     const bytes = [...MINUS_QUARTER, ...Array.from({ length: 16 }, (_, i) => i | ((15 - i) << 4))];
     const expected = Array.from({ length: 32 }, (_, i) => -0.25 * ((i < 16 ? i : 31 - i) - 8)).map((x) => x || 0);
-    assert.deepEqual(widened(Q4_0, bytes, 32).map((x) => x || 0), expected);
+    assert.deepEqual(
+      widened(Q4_0, bytes, 32).map((x) => x || 0),
+      expected,
+    );
   });
 
   it('Q4_1: scale and minimum, block after block', () => {
-    const block = (scale: number[], minimum: number[]) => [...scale, ...minimum, ...Array.from({ length: 16 }, (_, i) => i | (3 << 4))];
+    const block = (scale: number[], minimum: number[]) => [
+      ...scale,
+      ...minimum,
+      ...Array.from({ length: 16 }, (_, i) => i | (3 << 4)),
+    ];
     const bytes = [...block(ONE_AND_A_HALF, MINUS_QUARTER), ...block(MINUS_QUARTER, ONE_AND_A_HALF)];
-    const numbers = (scale: number, minimum: number) => Array.from({ length: 32 }, (_, i) => scale * (i < 16 ? i : 3) + minimum);
+    const numbers = (scale: number, minimum: number) =>
+      Array.from({ length: 32 }, (_, i) => scale * (i < 16 ? i : 3) + minimum);
     assert.deepEqual(widened(Q4_1, bytes, 64), [...numbers(1.5, -0.25), ...numbers(-0.25, 1.5)]);
   });
 
   it('toBF16 rounds to nearest, ties to even, and keeps NaN and infinity', () => {
     const tie = 1 + 2 ** -8; // half way between 1 and 1 + 2⁻⁷
     const values = Float32Array.of(1, tie, 1 + 3 * 2 ** -8, tie + 2 ** -20, -0.1, NaN, -Infinity, 3.4e38);
-    const [one, down, up, above, tenth, nan, infinite, overflow] = widened(BF16, [...new Uint8Array(toBF16(values).buffer)], 8);
+    const [one, down, up, above, tenth, nan, infinite, overflow] = widened(
+      BF16,
+      [...new Uint8Array(toBF16(values).buffer)],
+      8,
+    );
     assert.deepEqual([one, down, up, above], [1, 1, 1 + 2 ** -6, 1 + 2 ** -7]);
     assert.ok(Math.abs(tenth + 0.1) <= 0.1 * 2 ** -8);
     assert.ok(Number.isNaN(nan));

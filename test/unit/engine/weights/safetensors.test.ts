@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { UserError } from '../../../../server/errors.ts';
 import { openFile } from '../../../../server/engine/weights/files.ts';
-import { readSafetensors, readSafetensorsHeader, readSafetensorsTensor, writeSafetensors } from '../../../../server/engine/weights/safetensors.ts';
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  readSafetensorsTensor,
+  writeSafetensors,
+} from '../../../../server/engine/weights/safetensors.ts';
+import { UserError } from '../../../../server/errors.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { memoryFile, smallWeights } from './builders.ts';
 
@@ -67,7 +72,10 @@ describe('safetensors', () => {
   });
 
   it('reads an empty tensor and one without axes', () => {
-    const header = { a: { dtype: 'F32', shape: [0, 4], data_offsets: [0, 0] }, b: { dtype: 'F32', shape: [], data_offsets: [0, 4] } };
+    const header = {
+      a: { dtype: 'F32', shape: [0, 4], data_offsets: [0, 0] },
+      b: { dtype: 'F32', shape: [], data_offsets: [0, 4] },
+    };
     const { tensors } = readSafetensorsHeader(memoryFile(fileBytes(header, 4)));
     assert.equal(tensors.get('a')?.elements, 0);
     assert.equal(tensors.get('b')?.elements, 1);
@@ -80,11 +88,19 @@ describe('safetensors', () => {
       ['foreign', Buffer.from('<!DOCTYPE html><html></html>'), /not a safetensors file; its header does not begin/],
       ['pickle', Buffer.from([0x80, 2, 0x8a, 0x0a, 1, 2, 3, 4, 5, 6]), /is a Python pickle/],
       ['zip', Buffer.from('PK\u0003\u0004\u0014\u0000\u0000\u0000\u0008'), /is a Python pickle/],
-      ['long header', Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 0, 0, 0]), Buffer.from('{}')]), /header claims 1,099,511,627,775 bytes/],
+      [
+        'long header',
+        Buffer.concat([Buffer.from([255, 255, 255, 255, 255, 0, 0, 0]), Buffer.from('{}')]),
+        /header claims 1,099,511,627,775 bytes/,
+      ],
       ['cut header', fileBytes(entry({}), 8).subarray(0, 30), /header claims \d+ bytes; the file has 30/],
       ['cut data', fileBytes(entry({}), 7), /tensor "w" lies at 0…8, past the 7 bytes/],
       ['not JSON', fileBytes('{"w": '), /header is not valid JSON/],
-      ['not UTF-8', Buffer.concat([fileBytes('{"').subarray(0, 8), Buffer.from([0x7b, 0xff])]), /header is not valid JSON/],
+      [
+        'not UTF-8',
+        Buffer.concat([fileBytes('{"').subarray(0, 8), Buffer.from([0x7b, 0xff])]),
+        /header is not valid JSON/,
+      ],
       ['dtype', fileBytes(entry({ dtype: 'I64' }), 8), /tensor "w" has dtype "I64"; Palate reads F32, F16, BF16/],
       ['dtype of an object', fileBytes(entry({ dtype: 'constructor' }), 8), /has dtype "constructor"/],
       ['shape', fileBytes(entry({ shape: [2.5] }), 8), /shape that is not a list of sizes/],
@@ -94,10 +110,15 @@ describe('safetensors', () => {
       ['entry', fileBytes({ w: 5 }), /tensor "w" is not described by an object/],
       ['metadata', fileBytes({ __metadata__: { a: 1 } }), /"__metadata__" is not an object of strings/],
       ['gap', fileBytes(entry({ data_offsets: [4, 12] }), 12), /begins at byte \d+ where \d+ is expected/],
-      ['overlap', fileBytes({ ...entry({}), v: { dtype: 'F32', shape: [2], data_offsets: [4, 12] } }, 12), /tensor "v" begins/],
+      [
+        'overlap',
+        fileBytes({ ...entry({}), v: { dtype: 'F32', shape: [2], data_offsets: [4, 12] } }, 12),
+        /tensor "v" begins/,
+      ],
       ['rest', fileBytes(entry({}), 9), /1 bytes after the last tensor/],
     ];
-    for (const [what, bytes, pattern] of cases) assert.throws(() => readSafetensorsHeader(memoryFile(bytes)), refused(pattern), what);
+    for (const [what, bytes, pattern] of cases)
+      assert.throws(() => readSafetensorsHeader(memoryFile(bytes)), refused(pattern), what);
   });
 
   it('takes a header of 640 bytes, whose length looks like a pickle', () => {

@@ -1,8 +1,8 @@
-import type { OpBuilder, Tensor } from '../../../models/ops.ts';
-import { compile } from '../onnx/program.ts';
-import type { Session } from '../onnx/sessions.ts';
-import { adamwStep, type AdamOptions } from './adamw.ts';
-import { clipFactor, globalNorm } from './clip.ts';
+import type { OpBuilder, Tensor } from '../../models/ops.ts';
+import { compile } from './onnx/program.ts';
+import type { Session } from './onnx/sessions.ts';
+import { adamwStep, adamwStepEpsilonHat, type AdamOptions } from './optim/adamw.ts';
+import { clipFactor, globalNorm } from './optim/clip.ts';
 
 /** Parameters that share a learning rate: a stretch of the flat vector. */
 export interface ParameterGroup {
@@ -40,6 +40,8 @@ export function freshOptimiser(parameters: Float32Array): OptimiserState {
 export interface OptimiserOptions extends AdamOptions {
   /** Gradients are scaled down to this global norm. */
   readonly maxGradientNorm: number;
+  /** Which of the two forms of AdamW. Default 'pytorch'. */
+  readonly epsilonForm?: 'pytorch' | 'tensorflow';
 }
 
 /** Accumulated gradients → clip by global norm → AdamW, in place on the state's vectors, as one graph. */
@@ -101,13 +103,14 @@ export class Optimiser {
     const factor = clipFactor(ops, norm, this.options.maxGradientNorm);
     const finite = ops.less(norm, finiteLimit); // false for NaN too
     const [correction1, correction2] = [ops.input('correction1', []), ops.input('correction2', [])];
+    const step = this.options.epsilonForm === 'tensorflow' ? adamwStepEpsilonHat : adamwStep;
     const outputs: Record<string, Tensor> = { norm };
     this.groups.forEach((group, k) => {
       const parameter = vector(`parameter.${k}`, group);
       const [first, second] = [vector(`first.${k}`, group), vector(`second.${k}`, group)];
       const moments = { parameter, gradient: ops.mul(gradients[k], factor), first, second };
       const size = { learningRate: ops.input(`rate.${k}`, []), correction1, correction2 };
-      const next = adamwStep(ops, moments, size, this.options);
+      const next = step(ops, moments, size, this.options);
       outputs[`new.parameter.${k}`] = ops.where(finite, next.parameter, parameter);
       outputs[`new.first.${k}`] = ops.where(finite, next.first, first);
       outputs[`new.second.${k}`] = ops.where(finite, next.second, second);

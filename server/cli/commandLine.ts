@@ -1,0 +1,81 @@
+import { commandHelp, parseCommand, table } from './command.ts';
+import { openConsole } from './console.ts';
+import { demo } from './demo.ts';
+import { evaluate } from './evaluate.ts';
+import { generate } from './generate.ts';
+import { score } from './score.ts';
+import { train } from './train.ts';
+import { nearestName } from '../config.ts';
+import { UserError } from '../errors.ts';
+import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
+
+const commands = [demo, generate, evaluate, train, score];
+
+/** Nothing but the sentence for the person's own errors; a stack for ours. */
+const userErrorCode = 1;
+const faultCode = 2;
+
+export interface CommandLineOptions {
+  /** Another engine than the built one, for tests. */
+  readonly engineEntry?: string;
+}
+
+/** Runs one command, with results on stdout and everything else on stderr, and answers its exit code. Never throws. */
+export async function runCommandLine(args: readonly string[], options: CommandLineOptions = {}): Promise<number> {
+  try {
+    return await runCommand(args, options);
+  } catch (error) {
+    return report(error);
+  }
+}
+
+async function runCommand(args: readonly string[], { engineEntry }: CommandLineOptions): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(`${overview()}\n`);
+    return name === undefined ? userErrorCode : 0;
+  }
+  const command = commands.find((candidate) => candidate.name === name);
+  if (!command) throw unknownCommand(name);
+  const { help, values, operands } = parseCommand(command, rest);
+  if (help) {
+    process.stdout.write(`${commandHelp(command)}\n`);
+    return 0;
+  }
+  const console = openConsole({ args, json: values.json === true, engineEntry });
+  try {
+    return await command.run(values, operands, console);
+  } catch (error) {
+    // Nobody reads stdout any more, or Ctrl+C: both were wanted.
+    if (error instanceof EngineStopped) return console.interruptCode ?? 0;
+    throw error;
+  } finally {
+    await console.close();
+  }
+}
+
+function overview(): string {
+  return [
+    'palate teaches a language model your taste, on this machine.',
+    '',
+    'Usage: palate COMMAND …',
+    '',
+    ...table(commands.map(({ name, summary }) => [name, summary] as const)),
+    '',
+    '`palate COMMAND --help` shows the flags of a command.',
+  ].join('\n');
+}
+
+function unknownCommand(name: string): UserError {
+  const names = commands.map((command) => command.name);
+  const nearest = nearestName(name, names);
+  const hint = nearest ? `Did you mean ${nearest}?` : `The commands are: ${names.join(', ')}.`;
+  return new UserError(`palate has no command ${JSON.stringify(name)}. ${hint}`);
+}
+
+function report(error: unknown): number {
+  const known = error instanceof UserError || error instanceof EngineCrashed;
+  const text = known ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+  process.stderr.write(`${text}\n`);
+  return error instanceof UserError ? userErrorCode : faultCode;
+}

@@ -1,0 +1,23 @@
+import { numberFlag, required, switchFlag, textFlag } from './command.ts';
+
+/** Flags that several commands share. */
+export const modelFlag = required(
+  textFlag('PATH', 'the base model: a GGUF file or a Hugging Face folder of the Llama family'),
+);
+export const adapterFlag = textFlag('DIR', 'a PEFT adapter folder on that model');
+export const jsonFlag = switchFlag('results as JSON lines on stdout, a summary line last');
+export const maxNewTokensFlag = numberFlag('N', 'the most tokens of an answer', { least: 1, whole: true });
+export const seedFlag = numberFlag('N', 'the random seed (default 0); equal seeds give equal results', {
+  least: 0,
+  most: 2 ** 32 - 1,
+  whole: true,
+});
+export const threadsFlag = numberFlag(
+  'N',
+  'threads of the runtime (default: physical cores); results are byte-identical only for the same number',
+  {
+    least: 1,
+    most: 1024,
+    whole: true,
+  },
+);
