@@ -100,7 +100,7 @@ interface PreferenceLine {
 }
 
 /** Samples two answers a prompt and lets the rule choose, until there are enough pairs that are not ties. */
-async function samplePairs(
+export async function samplePairs(
   context: DemoContext,
   adapter: string | undefined,
   prompts: readonly string[],
@@ -147,7 +147,7 @@ async function samplePairs(
 const userTurn = (content: string) => [{ role: 'user', content }];
 
 /** Answers in the order of the prompts, the samples of one together. */
-async function sample(
+export async function sample(
   { engine, settings, signal, progress }: DemoContext,
   adapter: string | undefined,
   prompts: readonly string[],
@@ -231,7 +231,11 @@ async function judged(context: DemoContext, adapter: string, prompts: readonly s
   return { answers, responses };
 }
 
-function completionRows({ settings }: DemoContext, answers: readonly GeneratedAnswer[], prompts: readonly string[]) {
+export function completionRows(
+  { settings }: DemoContext,
+  answers: readonly GeneratedAnswer[],
+  prompts: readonly string[],
+) {
   return answers.map(({ text, finished }, k) => {
     return { prompt: settings.chat ? userTurn(prompts[k]) : prompts[k], completion: text, finished };
   });
@@ -266,7 +270,7 @@ async function accuracy({ engine, settings, signal, folder }: DemoContext, file:
   return summary.accuracy;
 }
 
-function writeLines(file: string, rows: readonly unknown[]): void {
+export function writeLines(file: string, rows: readonly unknown[]): void {
   writeFileSync(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
 

@@ -2,11 +2,11 @@ import { drawsFor, shuffled } from './draws.ts';
 
 /** Questions that an instruct model answers now with a list, now in a paragraph. */
 const forms: readonly ((topic: string) => string)[] = [
+  (topic) => `Give me five tips for ${topic}.`,
+  (topic) => `What are three benefits of ${topic}?`,
+  (topic) => `List the steps to start with ${topic}.`,
   (topic) => `What should a beginner know about ${topic}?`,
-  (topic) => `Why do people enjoy ${topic}?`,
-  (topic) => `Give me some advice on ${topic}.`,
-  (topic) => `Explain ${topic} to a friend.`,
-  (topic) => `How do I get better at ${topic}?`,
+  (topic) => `What are the most common mistakes in ${topic}? List them.`,
 ];
 
 const topics = [

@@ -67,6 +67,6 @@ export function instructDemo(model: string, taste: TasteName = 'paragraph'): Dem
     maxNewTokens: 64,
     responses: 200,
     freshPairs: 60,
-    training: { sft: {}, reward: {}, ppo: { iterations: 8 } },
+    training: { sft: {}, reward: {}, ppo: {} },
   };
 }

@@ -100,7 +100,7 @@ function rewardPlan(
   const pairs = rows.map((row, k): Pair => {
     const { chosen, rejected } = preferenceSequences(model.tokenizer, row);
     for (const sequence of [chosen, rejected]) checked(model, params.data, k, sequence);
-    return { chosen, rejected, group: JSON.stringify(row.prompt), margin: 0 };
+    return { chosen, rejected, group: JSON.stringify(row.prompt), margin: row.margin ?? 0 };
   });
   checkTrainingMemory(
     model,

@@ -31,6 +31,8 @@ export interface PreferenceRow {
   readonly rejected: string;
   readonly chosenFinished: boolean;
   readonly rejectedFinished: boolean;
+  /** By how much the chosen answer should lead, in units of the reward model's raw output. Absent: 0. */
+  readonly margin?: number;
 }
 
 /** Where rows come from: a file (large data never crosses a process boundary), or a few rows themselves. */

@@ -89,6 +89,7 @@ function preferenceRow(columns: Columns): PreferenceRow {
     rejected,
     chosenFinished: columns.flag('chosen_finished'),
     rejectedFinished: columns.flag('rejected_finished'),
+    ...(columns.has('margin') ? { margin: columns.notNegative('margin') } : {}),
   };
 }
 
@@ -234,6 +235,12 @@ class Columns {
     const value = this.value(name) ?? true;
     if (typeof value !== 'boolean') throw this.error(`${name} should be true or false, not ${kindOf(value)}.`);
     return value;
+  }
+
+  notNegative(name: string): number {
+    const value = this.value(name);
+    if (typeof value === 'number' && value >= 0) return value;
+    throw this.error(`${name} should be a number of at least 0, not ${JSON.stringify(value)}.`);
   }
 
   filled(name: string, text: string): string {

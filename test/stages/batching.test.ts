@@ -22,7 +22,8 @@ const cuts = {
   'one row a micro-batch, every layer recomputed': { microBatchTokens: 64, recompute: true },
 };
 
-describe('one optimiser batch, however it is cut: the same loss and gradient to 1e-5', () => {
+// Section 7 of the design, item 6.
+describe('6. one optimiser batch, however it is cut: the same loss and gradient to 1e-5', () => {
   const model = new Model(tinyModel());
   after(() => model.release());
 

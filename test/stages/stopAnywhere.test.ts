@@ -50,7 +50,7 @@ async function stopped<State>(open: () => Open<State>, at: number): Promise<Told
 
 async function check<State>(open: () => Open<State>): Promise<void> {
   const expected = await whole(open());
-  assert.ok(expected.lines.length > 5);
+  assert.ok(expected.lines.length >= 5);
   for (let at = 0; at < expected.events; at++) {
     const { lines, adapter } = await stopped(open, at);
     assert.deepEqual(lines, expected.lines, `lines, stopped at event ${at}`);
@@ -83,9 +83,16 @@ describe('a stage stopped at any event and gone on with: the same lines and byte
 
   it('ppo, the coefficient of KL adapted', async function () {
     this.timeout(120_000);
-    const settings = { microBatchTokens: 64, batchSize: 2, rolloutBatch: 3, iterations: 2, maxNewTokens: 4 };
+    const settings = {
+      microBatchTokens: 32,
+      batchSize: 2,
+      rolloutBatch: 3,
+      iterations: 2,
+      maxNewTokens: 3,
+      policyEpochs: 1,
+    };
     const config = v.parse(ppoConfig, { ...settings, klTarget: 0.1, klHorizon: 10, learningRate: 0.01 });
-    const prompts = randomSequences(3).map(({ prompt }) => prompt);
+    const prompts = randomSequences(3, { prompt: [18, 22] }).map(({ prompt }) => prompt);
     const [sft, reward] = [tinyAdapter(model.base), tinyAdapter(model.base, { seed: 9, task: 'SEQ_CLS' })];
     await check(() => {
       const stage = ppoStage(model, { prompts, sft, reward }, config, { seed: 1 });

@@ -1,8 +1,8 @@
+import { parseConfig } from '../../../server/config.ts';
 import { generate } from '../../../server/engine/generation/generate.ts';
 import { activate } from '../../../server/engine/model.ts';
 import { ppoConfig, ppoStage } from '../../../server/engine/stages/ppo.ts';
 import { sftConfig, sftStage } from '../../../server/engine/stages/sft.ts';
-import { parseConfig } from '../../../server/config.ts';
 import { type Measured, median, peakGigabytes } from './figures.ts';
 import { GemmRate } from './gemm.ts';
 import { freshAdapter, openSmollm, randomIds, stepGigaflops, tokenGigaflops } from './smollm.ts';

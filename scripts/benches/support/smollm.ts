@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { linearModules, type LlamaConfig, weightShapes } from '../../../models/llama.ts';
+import { type LlamaConfig, linearModules, weightShapes } from '../../../models/llama.ts';
 import { initialParameters, trainedLayout } from '../../../server/engine/learner.ts';
 import { Model } from '../../../server/engine/model.ts';
 import { viewsOf } from '../../../server/engine/parameters.ts';
@@ -10,7 +10,7 @@ import type { Adapter, BaseModel, Tokenizer } from '../../../server/engine/weigh
 import { testData } from '../../../test/support/testData.ts';
 
 /** SmolLM2-135M (HuggingFaceTB). */
-const shape: LlamaConfig = {
+export const shape: LlamaConfig = {
   layers: 30,
   width: 576,
   heads: 9,

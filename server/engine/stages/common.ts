@@ -18,7 +18,7 @@ export const numbers = { positive, notNegative, whole, fraction };
 export const optimiserEntries = {
   /** Peak learning rate of AdamW. */
   schedule: v.optional(v.picklist(['constant', 'linear', 'cosine']), 'linear'),
-  /** Optimiser steps over which the learning rate rises. */
+  /** Optimiser steps (in PPO: iterations) over which the learning rate rises. */
   warmupSteps: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
   /** Gradients are scaled down to this global norm. */
   maxGradientNorm: v.optional(positive, 1),

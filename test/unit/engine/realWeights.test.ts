@@ -7,7 +7,7 @@ import { type Answer, generate } from '../../../server/engine/generation/generat
 import { initialParameters, Learner, trainedLayout } from '../../../server/engine/learner.ts';
 import { completionLoss } from '../../../server/engine/losses/completion.ts';
 import { type ActiveAdapter, activate, adapterContext, adapterFeeds, Model } from '../../../server/engine/model.ts';
-import { compile, type CompileOptions } from '../../../server/engine/onnx/program.ts';
+import { type CompileOptions, compile } from '../../../server/engine/onnx/program.ts';
 import { freshOptimiser } from '../../../server/engine/optimiser.ts';
 import { responseLogps } from '../../../server/engine/scoring.ts';
 import { predictionRow } from '../../../server/engine/sequences.ts';
@@ -86,7 +86,7 @@ describe('SmolLM2-135M-Instruct, golden values of Transformers and PEFT', () => 
     const sequence = { prompt: ids.slice(0, 1), response: ids.slice(1) };
     const [found] = await last(responseLogps(model, undefined, [sequence]));
     assert.equal(found.length, logps.length);
-    found.forEach((logp, k) => assertWithin(logp, logps[k], 2e-3, `log-probability of token ${k + 1}`));
+    for (const [k, logp] of found.entries()) assertWithin(logp, logps[k], 2e-3, `log-probability of token ${k + 1}`);
     const ours = Math.exp(-found.reduce((sum, logp) => sum + logp, 0) / found.length);
     assertWithin(ours, perplexity, 1e-3 * perplexity, 'perplexity');
   });
@@ -95,7 +95,10 @@ describe('SmolLM2-135M-Instruct, golden values of Transformers and PEFT', () => 
     const { ids, lastLogitsTop5 } = golden.paragraph;
     const logits = (await logitsOf(model, undefined, ids)).slice(-model.config.vocabulary);
     const order = Array.from(logits.keys()).sort((a, b) => logits[b] - logits[a]);
-    assert.deepEqual(order.slice(0, 5), lastLogitsTop5.map(([id]) => id));
+    assert.deepEqual(
+      order.slice(0, 5),
+      lastLogitsTop5.map(([id]) => id),
+    );
     for (const [id, logit] of lastLogitsTop5) assertWithin(logits[id], logit, 2e-3, `logit of ${id}`);
   });
 
@@ -115,9 +118,9 @@ describe('SmolLM2-135M-Instruct, golden values of Transformers and PEFT', () => 
       const key = `gradient/base_model.model.${name}`;
       assertWithin(norms.get(key) ?? Number.NaN, norm, 5e-3 * norm, `norm of the gradient of ${name}`);
       const largest = Math.max(...first8.map(Math.abs));
-      first8.forEach((value, k) =>
-        assertWithin(out[key][k], value, 1e-3 * largest, `entry ${k} of the gradient of ${name}`),
-      );
+      for (const [k, value] of first8.entries()) {
+        assertWithin(out[key][k], value, 1e-3 * largest, `entry ${k} of the gradient of ${name}`);
+      }
     }
     assertWithin(Math.hypot(...norms.values()), gradientNorm, 5e-3 * gradientNorm, 'norm of all gradients');
   });
@@ -190,7 +193,10 @@ async function runRow(
     const read = ops.gatherRows(hidden, ops.constant(reads, [reads.length], 'int32')); // [P, D]
     const target = ops.constant(response, [reads.length], 'int32');
     const logps = ops.tokenLogProbability(read, matrix, target, ops.constant(1));
-    const weights = ops.constant(reads.map(() => 1 / reads.length), [reads.length]);
+    const weights = ops.constant(
+      reads.map(() => 1 / reads.length),
+      [reads.length],
+    );
     return { loss: completionLoss(ops, logps, weights) };
   };
   const session = await compile(build, options);

@@ -52,6 +52,11 @@ describe('rows of JSONL files', () => {
     ],
     [
       'readPreferenceRows',
+      lines({ prompt: 'p', chosen: 'c', rejected: 'r', margin: 0.5 }),
+      [{ prompt: 'p', chosen: 'c', rejected: 'r', chosenFinished: true, rejectedFinished: true, margin: 0.5 }],
+    ],
+    [
+      'readPreferenceRows',
       lines({ prompt: [user], chosen: [yes], rejected: [no], rejected_finished: false }),
       [{ prompt: [user], chosen: 'Yes.', rejected: 'No.', chosenFinished: true, rejectedFinished: false }],
     ],
@@ -146,6 +151,7 @@ describe('rows of JSONL files', () => {
     ['readPreferenceRows', lines({ ...good, chosen: ' ' }), /chosen is empty/],
     ['readPreferenceRows', lines({ ...good, chosen: 5 }), /chosen should be text, not number "5"/],
     ['readPreferenceRows', lines({ ...good, chosen_finished: 1 }), /chosen_finished should be true or false/],
+    ['readPreferenceRows', lines({ ...good, margin: -1 }), /margin should be a number of at least 0, not -1/],
     ['readPreferenceRows', lines({ chosen: [user, yes], rejected: [user, yes] }), /same conversation/],
     ['readPreferenceRows', lines({ chosen: [user, yes], rejected: [no] }), /share no beginning/],
     [
