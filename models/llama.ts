@@ -5,8 +5,8 @@ import {
   groupedAttention,
   linear,
   masked,
-  norm,
   type NetworkContext,
+  norm,
 } from './layers.ts';
 import type { Matrix, OpBuilder, Shape, Tensor } from './ops.ts';
 

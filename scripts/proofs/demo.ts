@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { demoStages, runDemo, type DemoFigures } from '../../server/demo/demo.ts';
+import { type DemoFigures, demoStages, runDemo } from '../../server/demo/demo.ts';
 import { Progress } from '../../server/demo/progress.ts';
 import { embeddedDemo } from '../../server/demo/settings.ts';
 import { EngineProcess } from '../../server/jobs/engineProcess.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { weightShapes, type LlamaConfig } from '../../models/llama.ts';
+import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
 import { parseConfig } from '../../server/config.ts';
 import { Model } from '../../server/engine/model.ts';
 import { viewsOf } from '../../server/engine/parameters.ts';
@@ -14,7 +14,14 @@ import { readCompletionRows } from '../../server/store/rows.ts';
 import type { TinyTraining } from './regenerate.ts';
 
 /** How the embedded model is trained: full parameters, one pass over the corpus. */
-const settings = { learningRate: 3e-3, schedule: 'cosine', warmupSteps: 100, batchSize: 64, microBatchTokens: 2048, weightDecay: 0.01 };
+const settings = {
+  learningRate: 3e-3,
+  schedule: 'cosine',
+  warmupSteps: 100,
+  batchSize: 64,
+  microBatchTokens: 2048,
+  weightDecay: 0.01,
+};
 
 /** Trains every weight from random values by the project's own SFT, and writes model.safetensors in bfloat16. */
 export async function trainTiny({ corpus, folder, config, seed }: TinyTraining): Promise<void> {
@@ -45,8 +52,7 @@ export async function trainTiny({ corpus, folder, config, seed }: TinyTraining):
 function randomWeights(config: LlamaConfig, seed: number): Map<string, WeightTensor> {
   const entries = weightShapes(config).map(([name, shape], step): [string, WeightTensor] => {
     const size = shape.reduce((product, dimension) => product * dimension, 1);
-    const value = (row: number) =>
-      shape.length === 1 ? 1 : 0.02 * normal({ seed, purpose: 'initialise', step, row });
+    const value = (row: number) => (shape.length === 1 ? 1 : 0.02 * normal({ seed, purpose: 'initialise', step, row }));
     return [name, { shape, data: Float32Array.from({ length: size }, (_, row) => value(row)) }];
   });
   return new Map(entries);

@@ -1,3 +1,6 @@
+import { nearestName } from '../config.ts';
+import { UserError } from '../errors.ts';
+import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
 import { commandHelp, parseCommand, table } from './command.ts';
 import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
@@ -5,9 +8,6 @@ import { evaluate } from './evaluate.ts';
 import { generate } from './generate.ts';
 import { score } from './score.ts';
 import { train } from './train.ts';
-import { nearestName } from '../config.ts';
-import { UserError } from '../errors.ts';
-import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
 
 const commands = [demo, generate, evaluate, train, score];
 

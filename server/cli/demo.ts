@@ -1,13 +1,13 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { demoStages, runDemo, type DemoResult } from '../demo/demo.ts';
+import { type DemoResult, demoStages, runDemo } from '../demo/demo.ts';
 import { demoReport, threeChanged } from '../demo/demoReport.ts';
-import { tastes, type TasteName } from '../demo/judge.ts';
+import { type TasteName, tastes } from '../demo/judge.ts';
 import { Progress } from '../demo/progress.ts';
 import { renderReport } from '../demo/report.ts';
-import { embeddedDemo, instructDemo, type DemoSettings } from '../demo/settings.ts';
+import { type DemoSettings, embeddedDemo, instructDemo } from '../demo/settings.ts';
 import { choiceFlag, command, textFlag } from './command.ts';
-import { printable, type Console } from './console.ts';
+import { type Console, printable } from './console.ts';
 import { jsonFlag, seedFlag } from './flags.ts';
 import { shortNumber } from './task.ts';
 

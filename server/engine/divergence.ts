@@ -1,7 +1,7 @@
-import { isFrozen, type OpBuilder, type Tensor } from '../../models/ops.ts';
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
-import { bucketFor, pack, type Bucket } from './batches.ts';
-import { activationBytes, adapterContext, adapterFeeds, loraKey, type ActiveAdapter, type Model } from './model.ts';
+import { isFrozen, type OpBuilder, type Tensor } from '../../models/ops.ts';
+import { type Bucket, bucketFor, pack } from './batches.ts';
+import { type ActiveAdapter, activationBytes, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import type { Scored } from './scoring.ts';
 import { predictionRow, type Sequence } from './sequences.ts';
 

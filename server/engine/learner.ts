@@ -1,13 +1,13 @@
 import { scoreName } from '../../models/heads.ts';
 import type { LoraShape } from '../../models/layers.ts';
-import { weightShapes, type LlamaConfig } from '../../models/llama.ts';
+import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
-import { activationBytes, type ActiveAdapter, type Model } from './model.ts';
+import { type ActiveAdapter, activationBytes, type Model } from './model.ts';
 import type { Feeds, Output } from './onnx/program.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
-import { layoutOf, viewsOf, type Layout } from './parameters.ts';
+import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
 import { adapterShapes } from './weights/adapters.ts';
 import type { Adapter } from './weights/types.ts';

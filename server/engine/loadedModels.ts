@@ -1,6 +1,6 @@
-import { resolve } from 'node:path';
 import { statSync } from 'node:fs';
-import { activate, Model, type ActiveAdapter } from './model.ts';
+import { resolve } from 'node:path';
+import { type ActiveAdapter, activate, Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { checkAdapter, readAdapter } from './weights/adapters.ts';
 import { loadBaseModel } from './weights/load.ts';

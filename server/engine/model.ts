@@ -1,10 +1,9 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
-import { rotaryNames, rotaryTables, type LlamaConfig } from '../../models/llama.ts';
-import type { OpBuilder } from '../../models/ops.ts';
-import { compile, type CompileOptions } from './onnx/program.ts';
+import { type LlamaConfig, rotaryNames, rotaryTables } from '../../models/llama.ts';
+import type { OpBuilder, Tensor } from '../../models/ops.ts';
+import { type CompileOptions, compile } from './onnx/program.ts';
 import type { Session } from './onnx/sessions.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
-import type { Tensor } from '../../models/ops.ts';
 
 /** An adapter as graphs read it: which modules it has, its scale, and its tensors by name. */
 export interface ActiveAdapter {

@@ -1,7 +1,7 @@
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { compile } from './onnx/program.ts';
 import type { Session } from './onnx/sessions.ts';
-import { adamwStep, adamwStepEpsilonHat, type AdamOptions } from './optim/adamw.ts';
+import { type AdamOptions, adamwStep, adamwStepEpsilonHat } from './optim/adamw.ts';
 import { clipFactor, globalNorm } from './optim/clip.ts';
 
 /** Parameters that share a learning rate: a stretch of the flat vector. */

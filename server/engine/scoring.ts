@@ -1,8 +1,8 @@
 import { scalarHead } from '../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { bucketFor, pack, type Bucket, type Row } from './batches.ts';
-import { activationBytes, adapterContext, adapterFeeds, loraKey, type ActiveAdapter, type Model } from './model.ts';
+import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
+import { type ActiveAdapter, activationBytes, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import { predictionRow, rewardRow, type Sequence } from './sequences.ts';
 
 /** Tokens in one forward pass. */

@@ -3,7 +3,7 @@ import type { EvaluateParams, GenerateParams, ScoreParams, Task } from '../proto
 import type { CompletionRow, PreferenceRow, RowSource, ScoredPair, TextRow } from '../protocol/types.ts';
 import { readJudgedRows, readPromptRows } from '../store/rows.ts';
 import { exactDivergences } from './divergence.ts';
-import { generate as decode, type Answer, type GenerateOptions } from './generation/generate.ts';
+import { type Answer, generate as decode, type GenerateOptions } from './generation/generate.ts';
 import { openActiveAdapter, openAdapter, openModel } from './loadedModels.ts';
 import { activate, type Model } from './model.ts';
 import { lastScores, responseLogps, type Scored } from './scoring.ts';

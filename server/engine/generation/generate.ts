@@ -1,10 +1,10 @@
-import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
 import { llamaDecode, outputMatrix } from '../../../models/llama.ts';
-import { adapterContext, adapterFeeds, loraKey, type ActiveAdapter, type Model } from '../model.ts';
+import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
+import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from '../model.ts';
 import type { Feeds, Output } from '../onnx/program.ts';
 import { uniform } from '../random.ts';
 import { KeyValueCache } from './cache.ts';
-import { blockCount, chooseToken, logProbability, type Distribution, type Sampling } from './sampling.ts';
+import { blockCount, chooseToken, type Distribution, logProbability, type Sampling } from './sampling.ts';
 
 export interface GenerateOptions {
   readonly sampling: Sampling;

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from './graph.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
 import { lowerings } from './lower.ts';
+import type { GraphNode, GraphTensor } from './recorder.ts';
 import { sameShape } from './shapes.ts';
 
 /**

@@ -1,14 +1,14 @@
 import type { DType, Shape } from '../../../models/ops.ts';
-import type { GraphTensor } from './recorder.ts';
 import {
-  elementTypes,
   type ElementType,
+  elementTypes,
   type OnnxAttribute,
   type OnnxGraph,
   type OnnxNode,
   type OnnxTensor,
   type OnnxValue,
 } from './proto.ts';
+import type { GraphTensor } from './recorder.ts';
 
 export type EmittedAttribute = number | string | readonly number[] | { readonly float: number };
 

@@ -1,14 +1,15 @@
 import {
-  isFrozen,
-  ShapeError,
   type DType,
   type FrozenWeight,
+  isFrozen,
   type Matrix,
   type OpBuilder,
   type ReduceOptions,
   type Shape,
+  ShapeError,
   type Tensor,
 } from '../../../models/ops.ts';
+import { type GraphTensor, type Operand, Recorder } from './recorder.ts';
 import {
   broadcastShape,
   concatShape,
@@ -22,7 +23,6 @@ import {
   sliceRange,
   transposeShape,
 } from './shapes.ts';
-import { Recorder, type GraphTensor, type Operand } from './recorder.ts';
 
 /** The OpBuilder that records: each method checks its operands and infers the shape of its result. */
 export class GraphBuilder extends Recorder implements OpBuilder {

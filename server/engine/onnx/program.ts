@@ -3,9 +3,9 @@ import { backward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { Emitter, valueInfo } from './emitter.ts';
 import { GraphBuilder } from './graph.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
 import { lowerings } from './lower.ts';
 import { encodeModel } from './proto.ts';
+import type { GraphNode, GraphTensor } from './recorder.ts';
 import { openSession, type Session } from './sessions.ts';
 
 /** The operator set of generated graphs. */

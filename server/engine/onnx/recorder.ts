@@ -1,4 +1,4 @@
-import { ShapeError, type DType, type FrozenWeight, type Shape, type Tensor } from '../../../models/ops.ts';
+import { type DType, type FrozenWeight, type Shape, ShapeError, type Tensor } from '../../../models/ops.ts';
 import { checkShape, elementCount, sameShape } from './shapes.ts';
 
 export type Attributes = Readonly<Record<string, number | boolean | string | readonly number[]>>;

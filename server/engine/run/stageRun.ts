@@ -5,8 +5,8 @@ import { readLatestCheckpoint, writeCheckpoint } from '../checkpoints.ts';
 import type { Serialisable, StageEvent } from '../stages/stage.ts';
 import { type LineLog, openLineLog } from './lineLog.ts';
 import { adapterFolders, type LogPositions, type StageRecord } from './manifest.ts';
-import type { Run } from './run.ts';
 import type { OpenStage, RunPlan, StagePlan, TrainEvent } from './plan.ts';
+import type { Run } from './run.ts';
 
 /** Where a stage stands between two steps: what a checkpoint keeps besides the stage's own state. */
 interface Standing {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { StageName } from '../../../../server/protocol/types.ts';
 import { packageRoot } from '../../../../server/paths.ts';
+import type { StageName } from '../../../../server/protocol/types.ts';
 import { checkKillResume } from '../../../support/killResume.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 
