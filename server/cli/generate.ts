@@ -17,6 +17,12 @@ answer is finished, text has no special tokens. Rows come out in input order, sa
     adapter: adapterFlag,
     greedy: switchFlag('the most likely token each time'),
     temperature: numberFlag('T', 'the temperature to sample at (default 1)', { least: 0, above: true }),
+    'top-k': numberFlag('K', 'sample among the K most likely tokens only', { least: 1, whole: true }),
+    'top-p': numberFlag('P', 'sample among the fewest tokens that hold this share of the probability', {
+      least: 0,
+      above: true,
+      most: 1,
+    }),
     samples: numberFlag('N', 'answers a row (default 1)', { least: 1, whole: true }),
     'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} (default 128)` },
     seed: seedFlag,
@@ -48,9 +54,12 @@ answer is finished, text has no special tokens. Rows come out in input order, sa
 function sampling(values: {
   readonly greedy: boolean;
   readonly temperature: number | undefined;
+  readonly 'top-k': number | undefined;
+  readonly 'top-p': number | undefined;
 }): GenerateParams['sampling'] {
-  if (!values.greedy) return { temperature: values.temperature ?? 1 };
-  if (values.temperature !== undefined)
-    throw new UserError('--greedy and --temperature exclude each other: leave one out.');
+  const { greedy, temperature, 'top-k': topK, 'top-p': topP } = values;
+  if (!greedy) return { temperature: temperature ?? 1, topK, topP };
+  const other = Object.entries({ temperature, 'top-k': topK, 'top-p': topP }).find(([, value]) => value !== undefined);
+  if (other !== undefined) throw new UserError(`--greedy and --${other[0]} exclude each other: leave one out.`);
   return 'greedy';
 }

@@ -207,6 +207,8 @@ describe('palate', () => {
       [['xyz'], /^palate has no command "xyz"\. The commands are: /],
       [['generate', '--modle', 'm', 'a'], /^palate generate has no flag --modle\. Did you mean --model\?$/],
       [['generate', ...model, '--greedy', '--temperature', '1', 'a'], /^--greedy and --temperature exclude each other/],
+      [['generate', ...model, '--greedy', '--top-k', '3', 'a'], /^--greedy and --top-k exclude each other/],
+      [['generate', ...model, '--top-p', '2', 'a'], /^--top-p takes a number above 0 and at most 1, not "2"/],
       [['generate', '--model', 'missing', 'a'], /^missing: there is no such model\.$/],
       [
         ['train', '--stage', 'sft', ...model, '--data', 'd', '--out', 'o', '--config', 'none.json'],
