@@ -1,10 +1,11 @@
 import * as v from 'valibot';
 import { scoreName } from '../../../models/heads.ts';
 import { linearModules } from '../../../models/llama.ts';
+import type { Learner } from '../learner.ts';
 import type { OptimiserState } from '../optimiser.ts';
 import { permutation } from '../random.ts';
 import type { Adapter } from '../weights/types.ts';
-import type { Serialisable } from './stage.ts';
+import type { Serialisable, StageEvent } from './stage.ts';
 
 const positive = v.pipe(v.number(), v.minValue(Number.MIN_VALUE), v.finite());
 const notNegative = v.pipe(v.number(), v.minValue(0), v.finite());
@@ -72,4 +73,16 @@ export function deviation(values: ArrayLike<number>): number {
 /** The adapter of a reward model without its scalar head. */
 export function withoutHead(adapter: Adapter): Adapter {
   return { ...adapter, tensors: new Map([...adapter.tensors].filter(([name]) => name !== scoreName)) };
+}
+
+/** The steps of a stage; what the learners hold is freed when they end, fail, or are left in the middle. */
+export async function* releasing(
+  learners: readonly Learner[],
+  steps: AsyncGenerator<StageEvent, void>,
+): AsyncGenerator<StageEvent, void> {
+  try {
+    yield* steps;
+  } finally {
+    for (const learner of learners) await learner.release();
+  }
 }

@@ -12,7 +12,7 @@ import { lastScores } from '../scoring.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
 import { adaptedKlCoefficient } from './advantages.ts';
-import { type LearnerState, numbers, optimiserEntries, withoutHead } from './common.ts';
+import { type LearnerState, numbers, optimiserEntries, releasing, withoutHead } from './common.ts';
 import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket } from './ppoUpdates.ts';
 import {
   finishRollout,
@@ -114,9 +114,7 @@ export function ppoStage(
 ): Stage<PpoState> & { start(): PpoState } {
   const plan = planOf(model, inputs, config, options.seed);
 
-  async function* run(state: PpoState): AsyncGenerator<StageEvent, void> {
-    const policy = new Learner(model, plan.policyKind, state.policy, config);
-    const critic = new Learner(model, plan.criticKind, state.critic, config);
+  async function* updates(state: PpoState, policy: Learner, critic: Learner): AsyncGenerator<StageEvent, void> {
     // `state` moves with optimiser steps alone, so that it can be saved at every event; this is what moves in between.
     let current = { ...state };
     for (;;) {
@@ -127,13 +125,15 @@ export function ppoStage(
       if (current.iteration + 1 === config.iterations) break;
       current = nextIteration(config, current);
     }
-    await policy.release();
-    await critic.release();
   }
 
   return {
     name: 'ppo',
-    run,
+    run(state) {
+      const policy = new Learner(model, plan.policyKind, state.policy, config);
+      const critic = new Learner(model, plan.criticKind, state.critic, config);
+      return releasing([policy, critic], updates(state, policy, critic));
+    },
     adapter: (state) => new Learner(model, plan.policyKind, state.policy, config).adapter(),
     start() {
       const fresh = (kind: Trained, from: Adapter) =>
@@ -234,8 +234,8 @@ async function* rollOut(
     const order = permutation(rewards.length, { seed, purpose: 'permute', step: -1 - state.iteration });
     rewards = rewards.map((_, k) => rewards[order[k]]);
   }
-  for (const k of [0, 1, 2].filter((index) => index < responses.length)) {
-    const [prompt, response] = [responses[k].prompt, responses[k].response].map((ids) => model.tokenizer.decode(ids));
+  for (const [k, shown] of responses.slice(0, 3).entries()) {
+    const [prompt, response] = [shown.prompt, shown.response].map((ids) => model.tokenizer.decode(ids));
     yield { kind: 'sample', step: state.step, prompt, response, reward: rewards[k] };
   }
   state.normaliser = normaliser;

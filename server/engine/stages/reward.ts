@@ -19,6 +19,7 @@ import {
   mean,
   numbers,
   optimiserEntries,
+  releasing,
   stepRows,
   withoutHead,
 } from './common.ts';
@@ -82,8 +83,7 @@ export function rewardStage(
   const steps = config.epochs * Math.ceil(training.length / config.batchSize);
   const open = (state: RewardState) => new Learner(model, trained, state.learner, config);
 
-  async function* run(state: RewardState): AsyncGenerator<StageEvent, void> {
-    const learner = open(state);
+  async function* updates(state: RewardState, learner: Learner): AsyncGenerator<StageEvent, void> {
     const graph = rewardGraph(model, trained, pairBucket(training, config.microBatchTokens), config);
     while (state.step < steps) {
       const chosen = stepRows(training.length, config.batchSize, state.step, seed).map((k) => training[k]);
@@ -114,7 +114,6 @@ export function rewardStage(
       const raw = heldOut.map((_, k) => judged[2 * k] - judged[2 * k + 1]);
       yield { kind: 'metrics', step: state.step, metrics: { ...heldOutMetrics(leads), ...calibration(raw) } };
     }
-    await learner.release();
   }
 
   /** Head outputs, chosen and rejected by turns. */
@@ -134,7 +133,10 @@ export function rewardStage(
 
   return {
     name: 'reward',
-    run,
+    run(state) {
+      const learner = open(state);
+      return releasing([learner], updates(state, learner));
+    },
     adapter: (state) => open(state).adapter({ gain: state.gain, metadata: { [REWARD_BIAS_KEY]: String(state.bias) } }),
     start() {
       const parameters = initialParameters(trainedLayout(model.config, trained), seed, from && withoutHead(from));

@@ -7,7 +7,7 @@ import { adapterContext, loraKey, type Model } from '../model.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { freshOptimiser } from '../optimiser.ts';
 import { predictionRow, type Sequence } from '../sequences.ts';
-import { type LearnerState, loraEntries, numbers, optimiserEntries, stepRows } from './common.ts';
+import { type LearnerState, loraEntries, numbers, optimiserEntries, releasing, stepRows } from './common.ts';
 import type { Stage, StageEvent } from './stage.ts';
 
 /** Supervised fine-tuning: `sft` in the configuration. */
@@ -47,8 +47,7 @@ export function sftStage(
   const steps = config.epochs * Math.ceil(rows.length / config.batchSize);
   const open = (state: SftState) => new Learner(model, trained, state.learner, config);
 
-  async function* run(state: SftState): AsyncGenerator<StageEvent, void> {
-    const learner = open(state);
+  async function* updates(state: SftState, learner: Learner): AsyncGenerator<StageEvent, void> {
     const graph = sftGraph(model, trained, bucketFor(rows, config.microBatchTokens), config.recompute);
     while (state.step < steps) {
       const chosen = stepRows(rows.length, config.batchSize, state.step, seed);
@@ -79,12 +78,14 @@ export function sftStage(
       yield { kind: 'step', step: state.step, steps, metrics };
       if (notice !== undefined) yield { kind: 'notice', message: notice };
     }
-    await learner.release();
   }
 
   return {
     name: 'sft',
-    run,
+    run(state) {
+      const learner = open(state);
+      return releasing([learner], updates(state, learner));
+    },
     learner: open,
     adapter: (state) => open(state).adapter(),
     start() {
