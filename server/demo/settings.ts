@@ -46,11 +46,11 @@ export function embeddedDemo(seed: number): DemoSettings {
       ppo: {
         learningRate: 5e-4,
         valueHeadLearningRate: 5e-3,
-        iterations: 16,
+        iterations: 12,
         rolloutBatch: 128,
         batchSize: 32,
         microBatchTokens: 2048,
-        klCoefficient: 0.1,
+        klCoefficient: 0.2,
       },
     },
   };
