@@ -50,7 +50,7 @@ export function embeddedDemo(seed: number): DemoSettings {
         rolloutBatch: 128,
         batchSize: 32,
         microBatchTokens: 2048,
-        klCoefficient: 0.2,
+        klCoefficient: 0.4,
       },
     },
   };
