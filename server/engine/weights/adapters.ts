@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
-import type { LlamaConfig } from '../../../models/llama.ts';
+import { scoreName } from '../../../models/heads.ts';
+import { type LlamaConfig, linearModules } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { count, quoted, readJson, restoreInterruptedFolder, shown, writeFolderAtomically } from './files.ts';
 import { checkShapes, llamaLinearModules, type NamedShape } from './llamaWeights.ts';
@@ -16,19 +17,11 @@ import type { Adapter } from './types.ts';
  */
 
 /** The score head's tensor, [1, D]. */
-export const SCORE_NAME = 'base_model.model.score.weight';
+export const SCORE_NAME = scoreName;
 /** The metadata key of the reward's bias, a decimal number. */
 export const REWARD_BIAS_KEY = 'palate.reward.bias';
 /** The linear modules of a layer that can carry an adapter, in the order that `adapterShapes` keeps. */
-export const LORA_MODULES: readonly string[] = [
-  'q_proj',
-  'k_proj',
-  'v_proj',
-  'o_proj',
-  'gate_proj',
-  'up_proj',
-  'down_proj',
-];
+export const LORA_MODULES: readonly string[] = linearModules;
 
 /**
  * Names and shapes of the LoRA tensors: layer by layer, in the order of LORA_MODULES, lora_A [rank, inputs] before

@@ -1,4 +1,4 @@
-import type { LlamaConfig } from '../../../models/llama.ts';
+import { type LlamaConfig, weightShapes } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { count, listed } from './files.ts';
 
@@ -8,21 +8,9 @@ export interface NamedShape {
   readonly shape: readonly number[];
 }
 
-/** Hugging Face names and shapes ([rows, columns] of y = W x) of every weight, in the order of the forward pass. */
+/** Hugging Face names and shapes ([rows, columns] of y = W x) of every weight, as models/llama.ts declares them. */
 export function llamaWeightShapes(config: LlamaConfig): NamedShape[] {
-  const { width, vocabulary } = config;
-  const shapes: NamedShape[] = [{ name: 'model.embed_tokens.weight', shape: [vocabulary, width] }];
-  for (let layer = 0; layer < config.layers; layer++) {
-    const prefix = `model.layers.${layer}`;
-    shapes.push({ name: `${prefix}.input_layernorm.weight`, shape: [width] });
-    for (const { path, rows, columns } of llamaLinearModules(config)) {
-      if (path === 'mlp.gate_proj') shapes.push({ name: `${prefix}.post_attention_layernorm.weight`, shape: [width] });
-      shapes.push({ name: `${prefix}.${path}.weight`, shape: [rows, columns] });
-    }
-  }
-  shapes.push({ name: 'model.norm.weight', shape: [width] });
-  if (!config.tiedEmbedding) shapes.push({ name: 'lm_head.weight', shape: [vocabulary, width] });
-  return shapes;
+  return weightShapes(config).map(([name, shape]) => ({ name, shape }));
 }
 
 /** The seven linear modules of a layer: module name, path inside the layer, rows (outputs) and columns (inputs). */

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { EventEmitter } from 'node:events';
-import { duration, endOnInterrupt, Progress, type ProgressOutput } from '../../../server/demo/progress.ts';
+import { duration, Progress, type ProgressOutput } from '../../../server/demo/progress.ts';
 
 class Terminal implements ProgressOutput {
   text = '';
@@ -153,63 +152,5 @@ describe('progress refuses', () => {
     progress.close('again');
     progress.stop('again');
     assert.equal(terminal.text, before);
-  });
-});
-
-describe('Ctrl+C', () => {
-  class Signals extends EventEmitter {
-    readonly exits: number[] = [];
-    readonly #waiting: (() => void)[] = [];
-    exit(code: number): void {
-      this.exits.push(code);
-      for (const resolve of this.#waiting.splice(0)) resolve();
-    }
-    exited(): Promise<void> {
-      return new Promise((resolve) => this.#waiting.push(resolve));
-    }
-  }
-
-  function running(stop: () => void | Promise<void>) {
-    const source = new Signals();
-    const { terminal, progress } = started(true);
-    progress.begin('sft');
-    const release = endOnInterrupt({ progress, stop, source });
-    return { source, terminal, release };
-  }
-
-  it('takes the bar away, stops what runs, then exits with 130', async () => {
-    const order: string[] = [];
-    const { source, terminal } = running(async () => {
-      order.push(`stopping, ${source.exits.length} exits`);
-    });
-    const exited = source.exited();
-    source.emit('SIGINT');
-    assert.deepEqual(terminal.lines, ['Stopped.', '']);
-    await exited;
-    assert.deepEqual([order, source.exits], [['stopping, 0 exits'], [130]]);
-  });
-
-  it('exits with 143 on SIGTERM, and where stopping fails', async () => {
-    const { source } = running(() => {
-      throw new Error('cannot stop');
-    });
-    const exited = source.exited();
-    source.emit('SIGTERM');
-    await exited;
-    assert.deepEqual(source.exits, [143]);
-  });
-
-  it('pressed twice does not wait', () => {
-    const { source } = running(() => new Promise(() => {}));
-    source.emit('SIGINT');
-    assert.deepEqual(source.exits, []);
-    source.emit('SIGINT');
-    assert.deepEqual(source.exits, [130]);
-  });
-
-  it('is left alone after release', () => {
-    const { source, release } = running(() => {});
-    release();
-    assert.equal(source.listenerCount('SIGINT') + source.listenerCount('SIGTERM'), 0);
   });
 });
