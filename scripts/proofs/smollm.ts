@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { completionRows, type DemoContext, sample, samplePairs, writeLines } from '../../server/demo/demo.ts';
@@ -20,11 +20,13 @@ const comparedEach = 4;
 
 export const measurement: Measurement = {
   description:
-    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; measured on prompts about topics that no stage saw.',
+    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; measured on prompts about topics that no stage saw. PALATE_PROVE_FOLDER names a folder to keep the run in.',
   async run(report) {
     const folder = testData('SmolLM2-135M-Instruct');
     if (folder === undefined) throw new Error('The folder SmolLM2-135M-Instruct is not in PALATE_TEST_DATA.');
-    const work = mkdtempSync(join(tmpdir(), 'palate-prove-smollm-'));
+    const kept = process.env.PALATE_PROVE_FOLDER;
+    const work = kept ?? mkdtempSync(join(tmpdir(), 'palate-prove-smollm-'));
+    mkdirSync(work, { recursive: true });
     const settings = instructDemo(join(folder, 'SmolLM2-135M-Instruct.Q4_1.gguf'));
     const engine = new EngineProcess();
     const progress = new Progress([{ name: 'smollm', title: 'SmolLM2', weight: 1 }]);
@@ -35,7 +37,7 @@ export const measurement: Measurement = {
     } finally {
       progress.stop();
       await engine.close();
-      rmSync(work, { recursive: true, force: true });
+      if (kept === undefined) rmSync(work, { recursive: true, force: true });
     }
   },
 };

@@ -24,22 +24,30 @@ export interface PackedBatch {
   };
 }
 
-const timeStep = 32;
+const timeStep = 16;
 const readStep = 256;
 
 const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;
 
+/** Buckets come in few sizes, so that few graphs are built: about `tokens` tokens in lines that hold `longest`. */
+export function linesFor(longest: number, tokens: number): { readonly batch: number; readonly time: number } {
+  const time = roundUp(longest, timeStep);
+  return { batch: Math.max(1, Math.floor(tokens / time)), time };
+}
+
+/** The places of a bucket into which `count` reads go. */
+export const readsFor = (count: number) => roundUp(count, readStep);
+
 /**
  * A bucket of about `tokens` tokens that holds the longest row, and the reads of any micro-batch that `pack` makes of
- * these rows. `readStep` keeps the number of different graphs small.
+ * these rows.
  */
 export function bucketFor(rows: readonly Row[], tokens: number): Bucket {
   const longest = rows.reduce((length, { ids }) => Math.max(length, ids.length), 1);
-  const time = roundUp(longest, timeStep);
-  const batch = Math.max(1, Math.floor(tokens / time));
+  const { batch, time } = linesFor(longest, tokens);
   const packed = pack(rows, { batch, time, reads: Number.POSITIVE_INFINITY });
   const reads = packed.reduce((most, { rows: placed }) => Math.max(most, countReads(placed)), 1);
-  return { batch, time, reads: roundUp(reads, readStep) };
+  return { batch, time, reads: readsFor(reads) };
 }
 
 const countReads = (placed: PackedBatch['rows']) => placed.reduce((sum, { count }) => sum + count, 0);

@@ -44,7 +44,7 @@ export class Model {
 
   /**
    * The session of a graph, by a key that says all that its shape depends on. `bytes` is what it will hold while it
-   * runs: others are closed first, the longest unused first, until it fits.
+   * runs: others are closed first, until it fits: the largest, and of equal ones the longest unused.
    */
   async session(
     key: string,
@@ -71,7 +71,8 @@ export class Model {
 
   private async makeRoom(bytes: number): Promise<void> {
     let held = [...this.open.values()].reduce((sum, entry) => sum + entry.bytes, 0);
-    for (const [key, entry] of this.open) {
+    const largestFirst = [...this.open].sort(([, a], [, b]) => b.bytes - a.bytes);
+    for (const [key, entry] of largestFirst) {
       if (held + bytes <= this.budget) return;
       this.open.delete(key);
       await entry.session.release();

@@ -1,6 +1,6 @@
 import { scalarHead } from '../../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
-import { type Bucket, pack } from '../batches.ts';
+import { type Bucket, linesFor, pack, readsFor } from '../batches.ts';
 import type { Learner, Trained, TrainingGraph } from '../learner.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../losses/ppo.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
@@ -12,9 +12,8 @@ import type { StageEvent } from './stage.ts';
 /** One bucket for all updates of a run: any response to any prompt fits. */
 export function ppoBucket(prompts: readonly (readonly number[])[], config: PpoConfig): Bucket {
   const longest = prompts.reduce((length, prompt) => Math.max(length, prompt.length), 1);
-  const time = Math.ceil((longest + config.maxNewTokens) / 32) * 32;
-  const batch = Math.max(1, Math.floor(config.microBatchTokens / time));
-  return { batch, time, reads: Math.ceil((batch * config.maxNewTokens) / 256) * 256 };
+  const { batch, time } = linesFor(longest + config.maxNewTokens, config.microBatchTokens);
+  return { batch, time, reads: readsFor(batch * config.maxNewTokens) };
 }
 
 export function policyGraph(model: Model, trained: Trained, bucket: Bucket, config: PpoConfig): TrainingGraph {

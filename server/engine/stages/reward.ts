@@ -42,6 +42,9 @@ export const rewardConfig = v.strictObject({
 });
 export type RewardConfig = v.InferOutput<typeof rewardConfig>;
 
+/** Mean and deviation of the rewards are taken over at most as many pairs. */
+const normalisingPairs = 128;
+
 /** One comparison. Pairs of one prompt share its `group`, so that no prompt is both trained on and held out. */
 export interface Pair {
   readonly chosen: Sequence;
@@ -104,7 +107,8 @@ export function rewardStage(
       yield { kind: 'step', step: state.step, steps, metrics };
       if (notice !== undefined) yield { kind: 'notice', message: notice };
     }
-    const scores = yield* scored(learner, training, 'normalising');
+    const some = stepRows(training.length, normalisingPairs, 0, seed).map((k) => training[k]);
+    const scores = yield* scored(learner, some, 'normalising');
     const spread = deviation(scores);
     state.gain = spread > 0 ? 1 / spread : 1;
     state.bias = -mean(scores) * state.gain;

@@ -86,9 +86,9 @@ describe('batches', () => {
   });
 
   it('have lines for the longest row, and as many as the tokens allow, at least one', () => {
-    assert.deepEqual(bucketFor(rowsOf([10, 65]), 1024), { batch: 10, time: 96, reads: 256 });
+    assert.deepEqual(bucketFor(rowsOf([10, 65]), 1024), { batch: 12, time: 80, reads: 256 });
     assert.deepEqual(bucketFor(rowsOf([500]), 64), { batch: 1, time: 512, reads: 256 });
-    assert.deepEqual(bucketFor([], 64), { batch: 2, time: 32, reads: 256 });
+    assert.deepEqual(bucketFor([], 64), { batch: 4, time: 16, reads: 256 });
   });
 
   it('hold in a shuffled order what fits in the given one', () => {

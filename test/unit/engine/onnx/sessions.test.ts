@@ -74,7 +74,7 @@ describe('a session', () => {
 describe('the sessions of a model', () => {
   const build = (ops: Parameters<Parameters<typeof compile>[0]>[0]) => ({ y: ops.exp(ops.input('x', [1])) });
 
-  it('are kept by key, and closed, the longest unused first, when there is no room', async () => {
+  it('are kept by key, and closed when there is no room: the largest first, of equal ones the longest unused', async () => {
     const model = new Model(tinyModel(), { sessionBytes: 100 });
     let built = 0;
     const open = (key: string, bytes: number) =>
@@ -95,6 +95,11 @@ describe('the sessions of a model', () => {
     await open('large', 1000); // alone, but it is opened
     await open('a', 40);
     assert.equal(built, 6);
+    await open('b', 60);
+    const kept = await open('a', 40);
+    await open('c', 60); // b goes, though a was used earlier
+    assert.equal(await open('a', 40), kept);
+    assert.equal(built, 8);
     await model.release();
   });
 });
