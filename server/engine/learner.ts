@@ -1,14 +1,13 @@
 import { scoreName } from '../../models/heads.ts';
 import type { LoraShape } from '../../models/layers.ts';
 import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
-import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
 import { type ActiveAdapter, activationBytes, type Model } from './model.ts';
-import type { Feeds, Output } from './onnx/program.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
+import type { Build, Feeds, Output } from './runtime.ts';
 import { adapterShapes } from './weights/adapters.ts';
 import type { Adapter } from './weights/types.ts';
 
@@ -43,7 +42,7 @@ export class Learner {
       throw new RangeError(`The state holds ${state.parameters.length} parameters, the layout ${this.layout.size}.`);
     }
     this.views = viewsOf(this.layout, state.parameters);
-    this.optimiser = new Optimiser(this.layout.size, groupsOf(this.layout, trained), options);
+    this.optimiser = new Optimiser(this.layout.size, groupsOf(this.layout, trained), options, model.runtime);
   }
 
   /** The parameters as they stand, to be fed to other graphs. Views: they move with every update. */
@@ -108,7 +107,7 @@ export interface TrainingGraph {
   readonly key: string;
   readonly bucket: Bucket;
   readonly recompute?: boolean;
-  readonly build: (ops: OpBuilder) => Record<string, Tensor>;
+  readonly build: Build;
 }
 
 export function trainedLayout(config: LlamaConfig, trained: Trained): Layout {

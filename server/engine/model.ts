@@ -1,8 +1,8 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
 import { type LlamaConfig, rotaryNames, rotaryTables } from '../../models/llama.ts';
-import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { type CompileOptions, compile } from './onnx/program.ts';
-import type { Session } from './onnx/sessions.ts';
+import type { OpBuilder } from '../../models/ops.ts';
+import { onnx } from './onnx/program.ts';
+import type { Build, CompileOptions, Runtime, Session } from './runtime.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
 
 /** An adapter as graphs read it: which modules it has, its scale, and its tensors by name. */
@@ -29,13 +29,16 @@ export class Model {
   readonly config: LlamaConfig;
   readonly tokenizer: Tokenizer;
   readonly feeds: Readonly<Record<string, Float32Array>>;
+  /** What trains and scores; answers always come from onnxruntime. */
+  readonly runtime: Runtime;
   private readonly open = new Map<string, { session: Session; bytes: number }>();
   private readonly budget: number;
 
-  constructor(base: BaseModel, options: { readonly sessionBytes?: number } = {}) {
+  constructor(base: BaseModel, options: { readonly sessionBytes?: number; readonly runtime?: Runtime } = {}) {
     this.base = base;
     this.config = base.config;
     this.tokenizer = base.tokenizer;
+    this.runtime = options.runtime ?? onnx;
     this.budget = options.sessionBytes ?? 2.5e9;
     const { cos, sin } = rotaryTables(base.config);
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
@@ -49,8 +52,8 @@ export class Model {
   async session(
     key: string,
     bytes: number,
-    build: (ops: OpBuilder) => Record<string, Tensor>,
-    options?: CompileOptions,
+    build: Build,
+    { runtime = this.runtime, ...options }: CompileOptions & { readonly runtime?: Runtime } = {},
   ): Promise<Session> {
     const known = this.open.get(key);
     if (known !== undefined) {
@@ -59,7 +62,7 @@ export class Model {
       return known.session;
     }
     await this.makeRoom(bytes);
-    const session = await compile(build, options);
+    const session = await runtime.compile(build, options);
     this.open.set(key, { session, bytes });
     return session;
   }
@@ -67,6 +70,7 @@ export class Model {
   async release(): Promise<void> {
     for (const { session } of this.open.values()) await session.release();
     this.open.clear();
+    await this.runtime.release();
   }
 
   private async makeRoom(bytes: number): Promise<void> {

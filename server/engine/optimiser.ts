@@ -1,8 +1,8 @@
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { compile } from './onnx/program.ts';
-import type { Session } from './onnx/sessions.ts';
+import { onnx } from './onnx/program.ts';
 import { type AdamOptions, adamwStep, adamwStepEpsilonHat } from './optim/adamw.ts';
 import { clipFactor, globalNorm } from './optim/clip.ts';
+import type { Runtime, Session } from './runtime.ts';
 
 /** Parameters that share a learning rate: a stretch of the flat vector. */
 export interface ParameterGroup {
@@ -49,12 +49,14 @@ export class Optimiser {
   readonly gradients: Float32Array;
   private readonly groups: readonly ParameterGroup[];
   private readonly options: OptimiserOptions;
+  private readonly runtime: Runtime;
   private session: Session | undefined;
 
-  constructor(size: number, groups: readonly ParameterGroup[], options: OptimiserOptions) {
+  constructor(size: number, groups: readonly ParameterGroup[], options: OptimiserOptions, runtime: Runtime = onnx) {
     this.gradients = new Float32Array(size);
     this.groups = groups;
     this.options = options;
+    this.runtime = runtime;
   }
 
   /**
@@ -62,7 +64,7 @@ export class Optimiser {
    * `learningRateScale` and `skipped`. Returns the norm before clipping.
    */
   async step(state: OptimiserState, learningRate: number): Promise<{ norm: number; applied: boolean }> {
-    this.session ??= await compile((ops) => this.graph(ops));
+    this.session ??= await this.runtime.compile((ops) => this.graph(ops));
     const { beta1, beta2 } = this.options;
     const time = state.updates + 1;
     const feeds: Record<string, Float32Array> = {

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { compile } from '../../server/engine/onnx/program.ts';
+import { onnx } from '../../server/engine/onnx/program.ts';
+import type { Runtime } from '../../server/engine/runtime.ts';
 import { random, randomNumbers } from './reference/random.ts';
 import { type Feed, type Leaf, ReferenceBuilder, valueOf } from './reference.ts';
+import { tensorflow } from './tensorflow.ts';
 
 export type Build = (ops: OpBuilder) => Tensor;
 export type Feeds = Readonly<Record<string, Feed>>;
@@ -15,17 +17,22 @@ export interface Engine {
 }
 
 export const engines: Readonly<Record<string, Engine>> = {
-  onnx: {
+  onnx: engineOf(onnx),
+  tensorflow: engineOf(tensorflow),
+};
+
+function engineOf(runtime: Runtime): Engine {
+  return {
     async evaluate(build, feeds) {
-      const program = await compile(build, { gradients: 'each' });
+      const program = await runtime.compile(build, { gradients: 'each' });
       try {
         return await program.run(feeds);
       } finally {
         await program.release();
       }
     },
-  },
-};
+  };
+}
 
 export interface CheckOptions {
   /** Judge only so many random entries of each parameter; all when absent. */

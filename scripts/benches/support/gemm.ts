@@ -1,5 +1,5 @@
 import { compile } from '../../../server/engine/onnx/program.ts';
-import type { Session } from '../../../server/engine/onnx/sessions.ts';
+import type { Session } from '../../../server/engine/runtime.ts';
 import { median } from './figures.ts';
 
 const [rows, inner, columns] = [1024, 576, 1536];

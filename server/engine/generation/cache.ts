@@ -1,6 +1,6 @@
 import { masked } from '../../../models/layers.ts';
 import { cacheNames, type LlamaConfig } from '../../../models/llama.ts';
-import type { Feed, Output } from '../onnx/program.ts';
+import type { Feed, Output } from '../runtime.ts';
 
 /** Cache lengths are multiples of this: the graph reads all that is allocated, and a larger step copies less often. */
 const capacityStep = 32;

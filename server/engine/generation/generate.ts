@@ -1,8 +1,9 @@
 import { llamaDecode, outputMatrix } from '../../../models/llama.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from '../model.ts';
-import type { Feeds, Output } from '../onnx/program.ts';
+import { onnx } from '../onnx/program.ts';
 import { uniform } from '../random.ts';
+import type { Feeds, Output } from '../runtime.ts';
 import { KeyValueCache } from './cache.ts';
 import { blockCount, chooseToken, type Distribution, logProbability, type Sampling } from './sampling.ts';
 
@@ -205,9 +206,8 @@ class Group {
         { data: data as Int32Array, shape: [(data as Int32Array).length] },
       ]),
     );
-    const session = await model.session(`decode/${time}/${loraKey(adapter?.lora)}`, 2e8, (ops) =>
-      this.graph(ops, time),
-    );
+    const key = `decode/${time}/${loraKey(adapter?.lora)}`;
+    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), { runtime: onnx });
     return session.run({
       ...model.feeds,
       ...adapterFeeds(adapter),

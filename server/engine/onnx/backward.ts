@@ -1,7 +1,7 @@
 import type { Tensor } from '../../../models/ops.ts';
+import { detached } from '../builder.ts';
 import { gradientRules } from './gradients.ts';
-import type { GraphBuilder } from './graph.ts';
-import { detached, type GraphTensor, type Segment, type TapeEntry } from './recorder.ts';
+import type { GraphBuilder, GraphTensor, Segment, TapeEntry } from './graph.ts';
 
 /**
  * Reverse-mode differentiation by recording: appends to the graph the nodes that compute d loss / d parameter, one

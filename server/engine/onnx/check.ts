@@ -1,7 +1,6 @@
-import type { GraphBuilder } from './graph.ts';
+import { sameShape } from '../shapes.ts';
+import type { GraphBuilder, GraphNode, GraphTensor } from './graph.ts';
 import { lowerings } from './lower.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
-import { sameShape } from './shapes.ts';
 
 /**
  * Holds the graph to its rules before it is written: every operation can be lowered, operands exist before they are

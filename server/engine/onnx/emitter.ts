@@ -1,4 +1,5 @@
 import type { DType, Shape } from '../../../models/ops.ts';
+import type { GraphTensor } from './graph.ts';
 import {
   type ElementType,
   elementTypes,
@@ -8,7 +9,6 @@ import {
   type OnnxTensor,
   type OnnxValue,
 } from './proto.ts';
-import type { GraphTensor } from './recorder.ts';
 
 export type EmittedAttribute = number | string | readonly number[] | { readonly float: number };
 

@@ -1,7 +1,6 @@
 import { isFrozen, type Tensor } from '../../../models/ops.ts';
-import type { GraphBuilder } from './graph.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
-import { sameShape } from './shapes.ts';
+import { sameShape } from '../shapes.ts';
+import type { GraphBuilder, GraphNode, GraphTensor } from './graph.ts';
 
 /** Given the gradient of a node's output: the gradient of each input, null where none flows. */
 type GradientRule = (ops: GraphBuilder, node: GraphNode, dy: GraphTensor) => (Tensor | null)[];

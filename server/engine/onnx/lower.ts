@@ -1,5 +1,5 @@
 import type { Emitter } from './emitter.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
+import type { GraphNode, GraphTensor } from './graph.ts';
 import { overVocabularyLowerings } from './vocabulary.ts';
 
 /** How one recorded operation becomes ONNX nodes; returns the name of its result. */

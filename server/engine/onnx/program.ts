@@ -1,47 +1,21 @@
-import type { DType, OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
+import type { OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
+import { type CompileOptions, gradientOrder, type Runtime, requireLoss, type Session, type Slot } from '../runtime.ts';
 import { backward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { Emitter, valueInfo } from './emitter.ts';
-import { GraphBuilder } from './graph.ts';
+import { GraphBuilder, type GraphNode, type GraphTensor } from './graph.ts';
 import { lowerings } from './lower.ts';
 import { encodeModel } from './proto.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
-import { openSession, type Session } from './sessions.ts';
+import { openSession } from './sessions.ts';
 
 /** The operator set of generated graphs. */
 const opset = 18;
-
-export interface CompileOptions {
-  /**
-   * 'each': an output `gradient/<parameter>` of the scalar output `loss` per parameter.
-   * 'accumulate': one flat output `gradients`, the input `accumulated` plus every gradient in the order `parameters`.
-   */
-  readonly gradients?: 'each' | 'accumulate';
-  /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
-  readonly parameters?: readonly string[];
-}
-
-export interface Slot {
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
 
 /** A graph ready to be opened: its bytes, and what it expects and gives. */
 export interface CompiledGraph {
   readonly bytes: Uint8Array;
   readonly inputs: ReadonlyMap<string, Slot>;
   readonly outputs: ReadonlyMap<string, Slot>;
-}
-
-/** Data for one input: a typed array fills the declared shape; an input with named dimensions needs its `shape` too. */
-export type Feed =
-  | Float32Array
-  | Int32Array
-  | { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
-export type Feeds = Readonly<Record<string, Feed>>;
-export interface Output {
-  readonly shape: readonly number[];
-  readonly data: Float32Array | Int32Array;
 }
 
 /** Records `build`, differentiates it where asked, checks it, and writes it as an ONNX model. */
@@ -65,25 +39,20 @@ export async function compile(
   return openSession(compileGraph(build, options));
 }
 
+/** onnxruntime on the CPU: the engine of every rollout, and of training unless another is asked for. */
+export const onnx: Runtime = { name: 'onnx', compile, async release() {} };
+
 function gradientOutputs(
   builder: GraphBuilder,
   outputs: Readonly<Record<string, GraphTensor>>,
   options: CompileOptions,
 ): Record<string, GraphTensor> {
-  const { loss } = outputs;
-  if (loss === undefined || loss.shape.length !== 0) throw new Error('Gradients need a scalar output named "loss".');
-  const gradients = backward(builder, loss);
+  const gradients = backward(builder, requireLoss(outputs));
   if (options.gradients === 'each') {
     return Object.fromEntries([...gradients].map(([name, gradient]) => [`gradient/${name}`, gradient]));
   }
-  const order = options.parameters ?? [...gradients.keys()];
-  const known = new Set(order);
-  const missing = [...gradients.keys()].filter((name) => !known.has(name));
-  if (missing.length > 0) throw new Error(`The order of parameters lacks ${missing.join(', ')}.`);
-  const flat = order.map((name) => {
-    const gradient = gradients.get(name);
-    if (gradient === undefined)
-      throw new Error(`The order of parameters names ${name}, which the graph does not have.`);
+  const flat = gradientOrder([...gradients.keys()], options).map((name) => {
+    const gradient = gradients.get(name)!;
     return builder.reshape(gradient, [entries(gradient.shape)]);
   });
   const total = flat.reduce((sum, part) => sum + (part.shape[0] as number), 0);

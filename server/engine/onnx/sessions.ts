@@ -1,18 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import type { CompiledGraph, Feed, Feeds, Output, Slot } from './program.ts';
-
-/** One open graph. Running it blocks the thread; there is one thread of onnxruntime in one process. */
-export interface Session {
-  readonly inputs: ReadonlyMap<string, Slot>;
-  readonly outputs: ReadonlyMap<string, Slot>;
-  /**
-   * Runs the graph. `feeds` may hold more than the graph reads. `into` names outputs that are also written into the
-   * given arrays, which may be inputs of the same run where the operations before them are elementwise.
-   */
-  run(feeds: Feeds, into?: Readonly<Record<string, Float32Array>>): Promise<Record<string, Output>>;
-  release(): Promise<void>;
-}
+import { type Feed, fitted, type Session, type Slot } from '../runtime.ts';
+import type { CompiledGraph } from './program.ts';
 
 /** Cores that onnxruntime may use; set once, before the first session. */
 export const threads = { count: Number(process.env.PALATE_THREADS) || Math.max(1, availableParallelism()) };
@@ -48,13 +37,7 @@ export async function openSession(graph: CompiledGraph): Promise<Session> {
 }
 
 function toTensor(name: string, slot: Slot, feed: Feed | undefined): OrtTensor {
-  if (feed === undefined) throw new Error(`Nothing is fed to the input ${name}.`);
-  const [data, shape] = 'data' in feed ? [feed.data, feed.shape] : [feed, slot.shape];
-  const fits =
-    shape.length === slot.shape.length &&
-    slot.shape.every((dimension, axis) => typeof dimension === 'string' || dimension === shape[axis]);
-  if (!fits) throw new Error(`The input ${name} is [${slot.shape.join(', ')}], fed with [${shape.join(', ')}].`);
-  if ((slot.dtype === 'int32') !== data instanceof Int32Array) throw new Error(`The input ${name} is ${slot.dtype}.`);
+  const { data, shape } = fitted(name, slot, feed);
   return data instanceof Int32Array
     ? new OrtTensor('int32', data, shape as number[])
     : new OrtTensor('float32', data, shape as number[]);

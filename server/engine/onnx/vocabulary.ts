@@ -1,6 +1,6 @@
 import type { Emitter } from './emitter.ts';
+import type { GraphNode, GraphTensor } from './graph.ts';
 import type { Lowering } from './lower.ts';
-import type { GraphNode, GraphTensor } from './recorder.ts';
 
 /** Rows of logits in memory at once. */
 const chunkRows = 256;

@@ -7,7 +7,8 @@ import { type Answer, generate } from '../../../server/engine/generation/generat
 import { initialParameters, Learner, trainedLayout } from '../../../server/engine/learner.ts';
 import { completionLoss } from '../../../server/engine/losses/completion.ts';
 import { type ActiveAdapter, activate, adapterContext, adapterFeeds, Model } from '../../../server/engine/model.ts';
-import { type CompileOptions, compile } from '../../../server/engine/onnx/program.ts';
+import { compile } from '../../../server/engine/onnx/program.ts';
+import type { CompileOptions } from '../../../server/engine/runtime.ts';
 import { freshOptimiser } from '../../../server/engine/optimiser.ts';
 import { responseLogps } from '../../../server/engine/scoring.ts';
 import { predictionRow } from '../../../server/engine/sequences.ts';

@@ -14,7 +14,8 @@ import {
   weightShapes,
 } from '../../../models/llama.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
-import { type CompileOptions, compile, type Feeds } from '../../../server/engine/onnx/program.ts';
+import { compile } from '../../../server/engine/onnx/program.ts';
+import type { CompileOptions, Feeds } from '../../../server/engine/runtime.ts';
 import { checkAdapter, readAdapter } from '../../../server/engine/weights/adapters.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import type { BaseModel, ChatMessage } from '../../../server/engine/weights/types.ts';

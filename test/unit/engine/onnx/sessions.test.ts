@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { Model } from '../../../../server/engine/model.ts';
 import { compile } from '../../../../server/engine/onnx/program.ts';
-import type { Session } from '../../../../server/engine/onnx/sessions.ts';
+import type { Session } from '../../../../server/engine/runtime.ts';
 import { tinyModel } from '../../../support/tinyModel.ts';
 
 describe('a session', () => {

@@ -1,4 +1,4 @@
-import { type Dimension, type Shape, ShapeError } from '../../../models/ops.ts';
+import { type Dimension, type Shape, ShapeError } from '../../models/ops.ts';
 
 /** The number of entries, or undefined where a dimension is a name. */
 export function elementCount(shape: Shape): number | undefined {

@@ -1,0 +1,85 @@
+import type { DType, OpBuilder, Shape, Tensor } from '../../models/ops.ts';
+
+/** What runs graphs: onnxruntime, or TensorFlow. */
+export interface Runtime {
+  readonly name: 'onnx' | 'tensorflow';
+  compile(build: Build, options?: CompileOptions): Promise<Session>;
+  /** Lets go of what is kept between runs: the frozen weights, where the runtime has a copy of its own. */
+  release(): Promise<void>;
+}
+
+/** Makes the outputs of a graph, by name. */
+export type Build = (ops: OpBuilder) => Record<string, Tensor>;
+
+export interface CompileOptions {
+  /**
+   * 'each': an output `gradient/<parameter>` of the scalar output `loss` per parameter.
+   * 'accumulate': one flat output `gradients`, the input `accumulated` plus every gradient in the order `parameters`.
+   */
+  readonly gradients?: 'each' | 'accumulate';
+  /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
+  readonly parameters?: readonly string[];
+}
+
+export interface Slot {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Data for one input: a typed array fills the declared shape; an input with named dimensions needs its `shape` too. */
+export type Feed =
+  | Float32Array
+  | Int32Array
+  | { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+export type Feeds = Readonly<Record<string, Feed>>;
+export interface Output {
+  readonly shape: readonly number[];
+  readonly data: Float32Array | Int32Array;
+}
+
+/** One open graph. Running it blocks the thread; each runtime has one thread pool in one process. */
+export interface Session {
+  readonly inputs: ReadonlyMap<string, Slot>;
+  readonly outputs: ReadonlyMap<string, Slot>;
+  /**
+   * Runs the graph. `feeds` may hold more than the graph reads. `into` names outputs that are also written into the
+   * given arrays, which may be inputs of the same run where the operations before them are elementwise.
+   */
+  run(feeds: Feeds, into?: Readonly<Record<string, Float32Array>>): Promise<Record<string, Output>>;
+  release(): Promise<void>;
+}
+
+/** What is fed to an input, checked: its data, and a shape without names. */
+export function fitted(
+  name: string,
+  slot: Slot,
+  feed: Feed | undefined,
+): { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] } {
+  if (feed === undefined) throw new Error(`Nothing is fed to the input ${name}.`);
+  const [data, shape] = 'data' in feed ? [feed.data, feed.shape] : [feed, slot.shape as readonly number[]];
+  const fits =
+    shape.length === slot.shape.length &&
+    slot.shape.every((dimension, axis) => typeof dimension === 'string' || dimension === shape[axis]);
+  if (!fits) throw new Error(`The input ${name} is [${slot.shape.join(', ')}], fed with [${shape.join(', ')}].`);
+  if ((slot.dtype === 'int32') !== data instanceof Int32Array) throw new Error(`The input ${name} is ${slot.dtype}.`);
+  return { data, shape };
+}
+
+/** The output that gradients are taken of. */
+export function requireLoss<T extends Slot>(outputs: Readonly<Record<string, T>>): T {
+  const { loss } = outputs;
+  if (loss === undefined || loss.shape.length !== 0) throw new Error('Gradients need a scalar output named "loss".');
+  return loss;
+}
+
+/** The order in which gradients are joined: the one asked for, which must name every parameter of the graph once. */
+export function gradientOrder(parameters: readonly string[], options: CompileOptions): readonly string[] {
+  const order = options.parameters ?? parameters;
+  const missing = parameters.filter((name) => !order.includes(name));
+  if (missing.length > 0) throw new Error(`The order of parameters lacks ${missing.join(', ')}.`);
+  const foreign = order.find((name) => !parameters.includes(name));
+  if (foreign !== undefined) {
+    throw new Error(`The order of parameters names ${foreign}, which the graph does not have.`);
+  }
+  return order;
+}
