@@ -14,6 +14,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const tasks = {
   palate: ['out/server/cli.js'],
   demo: ['out/server/cli.js', 'demo'],
+  'setup:tensorflow': ['out/server/cli.js', 'setup-tensorflow'],
   test: ['out/scripts/test.js'],
   prove: ['out/scripts/prove.js'],
   bench: ['out/scripts/bench.js'],

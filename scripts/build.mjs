@@ -26,7 +26,7 @@ const isSource = (file) => /\.(ts|mjs)$/.test(file);
 
 /** What a person, a script or another process starts by name. Everything else is reached by an import. */
 function entryPoints(sources) {
-  const programs = ['server/cli.ts', 'server/engine/main.ts'];
+  const programs = ['server/cli.ts', 'server/engine/main.ts', 'server/engine/tensorflow/check.ts'];
   return sources.filter(
     (file) =>
       programs.includes(file) ||

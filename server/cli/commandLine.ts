@@ -7,9 +7,10 @@ import { demo } from './demo.ts';
 import { evaluate } from './evaluate.ts';
 import { generate } from './generate.ts';
 import { score } from './score.ts';
+import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score];
+const commands = [demo, generate, evaluate, train, score, setupTensorflow];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;

@@ -1,0 +1,56 @@
+import { createRequire, Module } from 'node:module';
+import { UserError } from '../../errors.ts';
+import { findNative, tfjsNodePackage } from '../../tensorflow/home.ts';
+
+type TensorFlow = typeof import('@tensorflow/tfjs-node');
+
+let loaded: TensorFlow | undefined;
+
+/**
+ * TensorFlow.js on libtensorflow, its backend 'tensorflow' ready. The native part is loaded once in a process.
+ *
+ * @param binding the path of tfjs_binding.node; default the one that is set up
+ * @throws UserError where no native part is set up
+ */
+export function loadNative(binding = findNative()?.binding): TensorFlow {
+  if (loaded) return loaded;
+  if (binding === undefined) {
+    throw new UserError(
+      'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once, or choose the engine onnx.',
+    );
+  }
+  restoreUtil();
+  // The runtime's hints on its own compilation; warnings and errors stay.
+  process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';
+  loaded = requireWithBinding(binding);
+  return loaded;
+}
+
+/**
+ * tfjs-node asks @mapbox/node-pre-gyp where its binding is, which knows only places inside the package. A stand-in
+ * answers while it loads; the real one, which an installer would need, is never loaded and stays what it is.
+ */
+function requireWithBinding(binding: string): TensorFlow {
+  const { folder } = tfjsNodePackage();
+  const require = createRequire(`${folder}/package.json`);
+  const path = require.resolve('@mapbox/node-pre-gyp');
+  const before = require.cache[path];
+  const standIn = new Module(path);
+  standIn.filename = path;
+  standIn.loaded = true;
+  standIn.exports = { find: () => binding };
+  require.cache[path] = standIn as NodeJS.Module;
+  try {
+    return require(folder);
+  } finally {
+    if (before) require.cache[path] = before;
+    else delete require.cache[path];
+  }
+}
+
+/** What tfjs-node calls of Node's util was deprecated, warns in Node 22, and is gone from Node 23 on. */
+function restoreUtil(): void {
+  const util = createRequire(import.meta.url)('node:util');
+  util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;
+  util.isArray = Array.isArray;
+}

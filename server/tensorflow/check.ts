@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { UserError } from '../errors.ts';
+import { packageRoot } from '../paths.ts';
+
+/** What the native part says of itself after it computed the right gradient. */
+export interface NativeCheck {
+  readonly libtensorflow: string;
+  readonly node: string;
+}
+
+export interface CheckOptions {
+  readonly signal?: AbortSignal;
+  /** The Node program to check under; default this process's. */
+  readonly node?: string;
+}
+
+/**
+ * Loads tfjs-node with that binding in a process of its own, which may crash, and computes a gradient.
+ *
+ * @throws UserError where it does not load or computes wrongly; the signal's reason
+ */
+export async function checkNative(
+  binding: string,
+  { signal, node = process.execPath }: CheckOptions = {},
+): Promise<NativeCheck> {
+  const entry = join(packageRoot(), 'out', 'server', 'engine', 'tensorflow', 'check.js');
+  const child = spawn(node, [entry, binding], { signal, stdio: ['ignore', 'pipe', 'pipe'] });
+  const ended = new Promise<string>((done) => {
+    child.on('error', (error) => done(error.message));
+    child.on('close', (code, killed) => done(killed ?? `exit code ${code}`));
+  });
+  const [output, errors, ending] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  signal?.throwIfAborted();
+  if (ending === 'exit code 0') return JSON.parse(output);
+  const reason = /^\w*Error.*?: (.*)$/m.exec(errors)?.[1] ?? errors.trim().split('\n').pop();
+  throw new UserError(`TensorFlow's native part ${binding} does not work (${ending}: ${reason || 'it said nothing'}).`);
+}

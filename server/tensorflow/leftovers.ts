@@ -1,0 +1,30 @@
+import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+const prefix = '.staging-';
+
+/** A new folder beside the installations, in which one is put together; its name tells whose it is. */
+export function newStaging(home: string): string {
+  const folder = join(home, `${prefix}${process.pid}-${Date.now().toString(36)}`);
+  mkdirSync(folder, { recursive: true });
+  return folder;
+}
+
+/** Removes what a set-up that was killed left behind, but not what another one is at work on. */
+export function removeLeftovers(home: string): void {
+  mkdirSync(home, { recursive: true });
+  for (const name of readdirSync(home)) {
+    const owner = new RegExp(`^\\${prefix}(\\d+)-`).exec(name)?.[1];
+    if (owner && !isRunning(Number(owner))) rmSync(join(home, name), { recursive: true, force: true });
+  }
+}
+
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    // EPERM: it runs, as somebody else.
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
+  }
+}

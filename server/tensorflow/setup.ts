@@ -1,0 +1,204 @@
+import { readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { UserError } from '../errors.ts';
+import { palateHome } from '../paths.ts';
+import { layOut } from './binding.ts';
+import { checkNative, type NativeCheck } from './check.ts';
+import { download } from './download.ts';
+import {
+  installedNatives,
+  type Native,
+  type NativeRecord,
+  nativeHome,
+  readNative,
+  recordName,
+  recordOf,
+  tfjsNodePackage,
+  versionsName,
+} from './home.ts';
+import { newStaging, removeLeftovers } from './leftovers.ts';
+import { libtensorflowUrl } from './published.ts';
+import type { SetupStage, Source, Work } from './source.ts';
+import { openSource } from './sources.ts';
+
+export interface SetupOptions extends Work {
+  /** A libtensorflow that the person has; default: what tfjs-node would download. */
+  readonly from?: string;
+  /** The person's folder of Palate; default palateHome(). */
+  readonly home?: string;
+  /** The compiler (CXX, PATH) and the download's address; default the process's own. */
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export interface SetupResult {
+  /** 'present': it was there, and works. */
+  readonly status: 'installed' | 'present';
+  readonly native: Native;
+  readonly check: NativeCheck;
+}
+
+/**
+ * Gives tfjs-node its native part, for this person: unpacks libtensorflow, gets or compiles the binding, checks that it
+ * computes, and puts it in its place whole or not at all. What is there already is only checked.
+ *
+ * @throws UserError saying in one sentence what is missing and what to do; the signal's reason
+ */
+export async function setUpTensorflow(options: SetupOptions): Promise<SetupResult> {
+  const { from, home = palateHome() } = options;
+  const folder = nativeHome(home);
+  try {
+    removeLeftovers(folder);
+    if (from === undefined) {
+      const [native] = installedNatives(home);
+      return (native && (await stillWorks(native, options))) ?? (await installPublished(folder, options));
+    }
+    const source = await openSource(from);
+    try {
+      const native = installedNatives(home).find((candidate) => holdsSame(candidate, source));
+      return (native && (await stillWorks(native, options))) ?? (await install(source, folder, options));
+    } finally {
+      source.close();
+    }
+  } catch (error) {
+    throw diskError(error, folder);
+  }
+}
+
+/** Checks what is installed and changes nothing. Throws a UserError where there is nothing, or it does not work. */
+export async function checkInstalled(work: Work, home = palateHome()): Promise<SetupResult> {
+  const [native] = installedNatives(home);
+  if (native) return { status: 'present', native, check: await check(native.binding, work, 'present') };
+  throw new UserError(
+    `No native TensorFlow is installed in ${nativeHome(home)}: run \`npm run setup:tensorflow\` to get it.`,
+  );
+}
+
+async function stillWorks(native: Native, work: Work): Promise<SetupResult | undefined> {
+  try {
+    const result = await check(native.binding, work, 'present');
+    // Of several the one that was asked for last is used.
+    writeRecord(native.folder, { ...recordOf(native), installedAt: new Date().toISOString() });
+    return { status: 'present', native, check: result };
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    work.say(`${error.message} It is installed again.`);
+    return undefined;
+  }
+}
+
+function check(binding: string, { progress, signal }: Work, stage: SetupStage): Promise<NativeCheck> {
+  progress(stage, 0, 0);
+  return checkNative(binding, { signal });
+}
+
+/** A library of the same name and the same size to the byte is taken for the same. */
+function holdsSame(native: Native, source: Source): boolean {
+  const files = Object.entries(native.files);
+  const sizes = new Map(files.map(([path, bytes]) => [path.slice(path.lastIndexOf('/') + 1), bytes]));
+  return source.libraries !== undefined && [...source.libraries].every(([name, bytes]) => sizes.get(name) === bytes);
+}
+
+/** From tfjs-node's own download. */
+async function installPublished(folder: string, options: SetupOptions): Promise<SetupResult> {
+  const archive = await download(libtensorflowUrl(options.env), join(folder, 'downloads'), options);
+  const discard = (error: unknown): never => {
+    // What is broken must not be taken for whole the next time.
+    if (error instanceof UserError) rmSync(archive, { force: true });
+    throw error;
+  };
+  const source = await openSource(archive).catch(discard);
+  try {
+    const guarded: Source = { ...source, unpack: (target, work) => source.unpack(target, work).catch(discard) };
+    const result = await install(guarded, folder, options);
+    rmSync(archive, { force: true });
+    return result;
+  } finally {
+    source.close();
+  }
+}
+
+async function install(source: Source, folder: string, options: SetupOptions): Promise<SetupResult> {
+  const staging = newStaging(folder);
+  try {
+    const whole = join(staging, 'native');
+    const scratch = join(staging, 'scratch');
+    const mayBePublished = options.from === undefined;
+    const binding = await layOut(source, { ...options, whole, scratch, home: folder, mayBePublished });
+    const result = await check(binding, options, 'check');
+    const { version: tfjsNode } = tfjsNodePackage();
+    writeRecord(whole, {
+      version: 1,
+      tfjsNode,
+      libtensorflow: result.libtensorflow,
+      binding: relative(whole, binding).replaceAll('\\', '/'),
+      files: sizesBelow(whole),
+      installedAt: new Date().toISOString(),
+    });
+    await flush(whole);
+    options.signal.throwIfAborted();
+    const place = join(folder, versionsName(tfjsNode, result.libtensorflow));
+    putInPlace(whole, place, join(staging, 'replaced'));
+    return { status: 'installed', native: readNative(place)!, check: result };
+  } finally {
+    rmSync(staging, { recursive: true, force: true });
+  }
+}
+
+function sizesBelow(folder: string): Record<string, number> {
+  const files = filesBelow(folder).map((path) => [relative(folder, path).replaceAll('\\', '/'), statSync(path).size]);
+  return Object.fromEntries(files);
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+}
+
+function writeRecord(folder: string, record: NativeRecord): void {
+  const temporary = join(folder, `${recordName}.${process.pid}.tmp`);
+  writeFileSync(temporary, `${JSON.stringify(record, null, 2)}\n`);
+  renameSync(temporary, join(folder, recordName));
+}
+
+/** To the disk, so that a power failure after the rename finds whole files. */
+async function flush(folder: string): Promise<void> {
+  for (const path of filesBelow(folder)) {
+    const handle = await open(path, 'r+');
+    await handle.sync().finally(() => handle.close());
+  }
+}
+
+/** Whoever looks sees the old one, none, or the new one. Another set-up may do the same at the same time. */
+function putInPlace(whole: string, place: string, aside: string): void {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      renameSync(whole, place);
+      return;
+    } catch (error) {
+      const occupied = ['ENOTEMPTY', 'EEXIST', 'EPERM', 'EACCES'].includes((error as NodeJS.ErrnoException).code ?? '');
+      if (!occupied || attempt === 5) throw error;
+    }
+    try {
+      renameSync(place, `${aside}${attempt}`);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+  }
+}
+
+function diskError(error: unknown, folder: string): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC') {
+    return new UserError(
+      `The disk of ${folder} is full: free about 2 GB there, or name another folder with the environment variable PALATE_HOME.`,
+      { cause: error },
+    );
+  }
+  if (!['EACCES', 'EPERM', 'EROFS', 'ENOTDIR'].includes(code)) return error;
+  return new UserError(
+    `${(error as Error).message}: make ${folder} writable, or name another folder with the environment variable PALATE_HOME.`,
+    { cause: error },
+  );
+}
