@@ -1,9 +1,9 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Measurement } from '../measure.ts';
-import type { Measured } from './support/figures.ts';
-import { type PartName, parts } from './support/parts.ts';
+import { measureApart, serveParts } from './support/apart.ts';
+import { parts } from './support/parts.ts';
+
+const program = fileURLToPath(import.meta.url);
 
 export const measurement: Measurement = {
   description:
@@ -11,26 +11,9 @@ export const measurement: Measurement = {
   async run(report) {
     for (const part of Object.keys(parts)) {
       report.note(part);
-      for (const { name, value, unit, bar } of await measureApart(part)) report.figure(name, value, unit, bar);
+      for (const { name, value, unit, bar } of await measureApart(program, part)) report.figure(name, value, unit, bar);
     }
   },
 };
 
-const program = fileURLToPath(import.meta.url);
-
-/** Measures a part in a child process, which is this file started as a program. */
-async function measureApart(part: string): Promise<Measured[]> {
-  const child = fork(program, [part], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  let figures: Measured[] | undefined;
-  child.on('message', (message) => {
-    figures = message as Measured[];
-  });
-  const [code, signal] = await once(child, 'exit');
-  if (figures === undefined) throw new Error(`Measuring ${part} ended with ${signal ?? `code ${code}`}.`);
-  return figures;
-}
-
-if (process.argv[1] === program && process.send !== undefined) {
-  const figures = await parts[process.argv[2] as PartName]();
-  process.send(figures, () => process.disconnect());
-}
+await serveParts(program, parts);

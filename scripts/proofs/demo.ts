@@ -1,14 +1,12 @@
-import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { type DemoFigures, demoStages, runDemo } from '../../server/demo/demo.ts';
+import { demoStages, runDemo } from '../../server/demo/demo.ts';
 import { Progress } from '../../server/demo/progress.ts';
 import { embeddedDemo } from '../../server/demo/settings.ts';
 import { EngineProcess } from '../../server/jobs/engineProcess.ts';
-import { packageRoot } from '../../server/paths.ts';
 import type { Measurement, Report } from '../measure.ts';
+import { proveDemo } from './support/demo.ts';
 
 const seeds = [1, 2, 3];
 
@@ -18,27 +16,15 @@ export const measurement: Measurement = {
   async run(report) {
     const work = mkdtempSync(join(tmpdir(), 'palate-prove-demo-'));
     try {
-      for (const seed of seeds) await proveSeed(report, seed, join(work, `seed-${seed}`));
+      for (const seed of seeds) {
+        await proveDemo(report, { seed, engine: 'onnx', out: join(work, `seed-${seed}`), seconds: 240 });
+      }
       await proveControl(report, join(work, 'control'));
     } finally {
       rmSync(work, { recursive: true, force: true });
     }
   },
 };
-
-async function proveSeed(report: Report, seed: number, out: string): Promise<void> {
-  report.note(`demo, seed ${seed}`);
-  const args = [join(packageRoot(), 'out', 'server', 'cli.js'), 'demo', '--json', '--seed', String(seed), '--out', out];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 1 << 26 });
-  const result = JSON.parse(stdout.trim().split('\n').at(-1)!) as DemoFigures & { seconds: number };
-  const { before, after, kl, rewardAccuracy, seconds } = result;
-  report.figure(`seed ${seed} positive before`, before.positive, '', { min: 0.4, max: 0.6 });
-  report.figure(`seed ${seed} positive after`, after.positive, '', { min: 0.9 });
-  report.figure(`seed ${seed} KL a response`, kl, 'nats', { max: 4 });
-  report.figure(`seed ${seed} distinct-2 after / before`, after.distinct2 / before.distinct2, '', { min: 0.8 });
-  report.figure(`seed ${seed} reward accuracy`, rewardAccuracy, '', { min: 0.92 });
-  report.figure(`seed ${seed} wall clock`, seconds, 's', { max: 240 });
-}
 
 /** Nothing can be learnt from permuted rewards: whatever moves the share then is a fault of the loop. */
 async function proveControl(report: Report, folder: string): Promise<void> {

@@ -8,7 +8,7 @@ import { renderReport } from '../demo/report.ts';
 import { type DemoSettings, embeddedDemo, instructDemo } from '../demo/settings.ts';
 import { choiceFlag, command, textFlag } from './command.ts';
 import { type Console, printable } from './console.ts';
-import { jsonFlag, seedFlag } from './flags.ts';
+import { engineFlag, jsonFlag, seedFlag } from './flags.ts';
 import { shortNumber } from './task.ts';
 
 export const demo = command({
@@ -22,13 +22,14 @@ Leaves a report (report.html), the data, the adapters and the metrics in the run
     model: textFlag('PATH', 'a GGUF file or a Hugging Face folder of an instruct model'),
     taste: choiceFlag(Object.keys(tastes) as TasteName[], 'what the stand-in prefers'),
     out: textFlag('DIR', 'the folder of the run (default: a new one in .palate/demo)'),
+    engine: engineFlag,
     seed: seedFlag,
     json: jsonFlag,
   },
   operands: [],
-  async run({ model, taste, out, seed = 1 }, _, console) {
+  async run({ model, taste, out, engine, seed = 1 }, _, console) {
     const base = model === undefined ? embeddedDemo(seed) : instructDemo(model);
-    const settings: DemoSettings = taste === undefined ? base : { ...base, taste };
+    const settings: DemoSettings = { ...base, taste: taste ?? base.taste, engine };
     const folder = resolve(out ?? join('.palate', 'demo', new Date().toISOString().replaceAll(/[:.]/g, '-')));
     const progress = new Progress(demoStages(settings));
     console.onInterrupt(() => progress.stop('Stopping …'));

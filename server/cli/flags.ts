@@ -1,4 +1,5 @@
-import { numberFlag, required, switchFlag, textFlag } from './command.ts';
+import { type EngineName, engineNames } from '../protocol/types.ts';
+import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './command.ts';
 
 /** Flags that several commands share. */
 export const modelFlag = required(
@@ -12,6 +13,7 @@ export const seedFlag = numberFlag('N', 'the random seed (default 0); equal seed
   most: 2 ** 32 - 1,
   whole: true,
 });
+export const engineFlag = choiceFlag<EngineName>(engineNames, 'what trains (default: onnx); tensorflow is set up once');
 export const threadsFlag = numberFlag(
   'N',
   'threads of the runtime (default: physical cores); results are byte-identical only for the same number',

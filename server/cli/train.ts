@@ -5,7 +5,7 @@ import type { EngineEvents } from '../protocol/engine.ts';
 import type { StageName, TrainSummary } from '../protocol/types.ts';
 import { choiceFlag, command, required, switchFlag, textFlag } from './command.ts';
 import type { Console } from './console.ts';
-import { jsonFlag, maxNewTokensFlag, modelFlag, seedFlag, threadsFlag } from './flags.ts';
+import { engineFlag, jsonFlag, maxNewTokensFlag, modelFlag, seedFlag, threadsFlag } from './flags.ts';
 import { shortNumber } from './task.ts';
 
 /** Share of the whole time, from a run of all three on a small model. */
@@ -24,6 +24,7 @@ FILE.jsonl holds TRL's preference columns, plain or conversational: {"prompt", "
 has no end. sft learns the chosen answers, reward the preferences, ppo answers the prompts.
 DIR gets sft, reward and policy (each a PEFT folder that stands alone on the base), checkpoints, metrics.jsonl,
 samples.jsonl and manifest.json. Stages may be run one by one into the same DIR.
+--engine tensorflow trains on TensorFlow (npm run setup:tensorflow, once); answers come from onnxruntime on either.
 Ctrl+C saves, then stops; the same command with --resume goes on and ends as if it had never stopped.`,
   flags: {
     stage: required(choiceFlag<StageName | 'all'>(['sft', 'reward', 'ppo', 'all'], 'what to train')),
@@ -34,12 +35,13 @@ Ctrl+C saves, then stops; the same command with --resume goes on and ends as if 
     seed: seedFlag,
     'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} in PPO` },
     resume: switchFlag('go on with the run in DIR'),
+    engine: engineFlag,
     threads: threadsFlag,
     json: jsonFlag,
   },
   operands: [],
   async run(values, _, console) {
-    const { stage, model, data, out, seed, resume, threads } = values;
+    const { stage, model, data, out, seed, resume, engine, threads } = values;
     const watch = watchTraining(console, stage);
     try {
       const result = await console.engine.call(
@@ -53,6 +55,7 @@ Ctrl+C saves, then stops; the same command with --resume goes on and ends as if 
           seed,
           maxNewTokens: values['max-new-tokens'],
           resume,
+          engine,
           threads,
         },
         { signal: console.signal, onEvent: watch.take },

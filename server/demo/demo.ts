@@ -169,9 +169,9 @@ export async function sample(
 
 async function train(context: DemoContext, stage: StageName, data: string): Promise<void> {
   const { engine, settings, signal, progress, seed, folder } = context;
-  const { model, maxNewTokens, training } = settings;
+  const { model, maxNewTokens, training, engine: trainer } = settings;
   const config = { value: training, source: 'the demo' };
-  const params = { stage, model, data, out: folder, config, seed, maxNewTokens };
+  const params = { stage, model, data, out: folder, config, seed, maxNewTokens, engine: trainer };
   const { status } = await engine.call('train', params, {
     signal,
     onEvent(event) {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { packageRoot } from '../paths.ts';
+import type { EngineName } from '../protocol/types.ts';
 import { instructPrompts } from './instructPrompts.ts';
 import type { TasteName } from './judge.ts';
 import { type ReviewRow, reviewPrompts, reviewRows } from './reviews.ts';
@@ -8,6 +9,8 @@ import { type ReviewRow, reviewPrompts, reviewRows } from './reviews.ts';
 export interface DemoSettings {
   readonly model: string;
   readonly taste: TasteName;
+  /** What trains. */
+  readonly engine?: EngineName;
   /** Shown as a user's turn (a model with a chat template) or as they are. */
   readonly chat: boolean;
   /** Prompts to learn from, and others that nothing learns from: every figure is measured on these. */

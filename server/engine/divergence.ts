@@ -53,7 +53,7 @@ function distributionSession(
   const bytes = activationBytes(model.config, batch * time, 'score') + 8 * reads * model.config.vocabulary;
   return model.session(key, bytes, (ops): Record<string, Tensor> => {
     const context = adapterContext(ops, adapter?.lora);
-    const hidden = llama(context, model.config, tokenInputs(ops, batch, time));
+    const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
     const matrix = outputMatrix(context, model.config);
     if (!isFrozen(matrix)) throw new Error('Distributions are read from a frozen base.');
     const logits = ops.frozenLinear(ops.gatherRows(hidden, ops.input('index', [reads], 'int32')), matrix); // [P, V]

@@ -67,6 +67,14 @@ export class Model {
     return session;
   }
 
+  /**
+   * Whether a training graph computes its layers again in the backward pass. In TensorFlow always: its tape would keep
+   * every intermediate value, 11 GB where 2 do.
+   */
+  recomputes(config: { readonly recompute: boolean }): boolean {
+    return config.recompute || this.runtime.name === 'tensorflow';
+  }
+
   async release(): Promise<void> {
     for (const { session } of this.open.values()) await session.release();
     this.open.clear();

@@ -1,9 +1,13 @@
 import type { DType, OpBuilder, Shape, Tensor } from '../../models/ops.ts';
+import type { EngineName } from '../protocol/types.ts';
+import type { BaseModel } from './weights/types.ts';
 
 /** What runs graphs: onnxruntime, or TensorFlow. */
 export interface Runtime {
-  readonly name: 'onnx' | 'tensorflow';
+  readonly name: EngineName;
   compile(build: Build, options?: CompileOptions): Promise<Session>;
+  /** Bytes that the frozen weights take beyond those of the base itself. */
+  weightBytes(base: BaseModel): number;
   /** Lets go of what is kept between runs: the frozen weights, where the runtime has a copy of its own. */
   release(): Promise<void>;
 }

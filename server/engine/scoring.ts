@@ -86,7 +86,8 @@ async function* readHidden(
   for (const packed of pack(rows, bucket)) {
     const session = await model.session(key, bytes, (ops) => {
       const context = adapterContext(ops, adapter?.lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time));
+      // As segments, whose values TensorFlow frees one by one.
+      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
       const places = ops.gatherRows(hidden, ops.input('index', [reads], 'int32')); // [P, D]
       return { values: read(ops, places, bucket, context) };
     });

@@ -5,11 +5,17 @@ import { parseConfig } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
 import type { TrainParams } from '../protocol/engine.ts';
-import type { CompletionRow, PreferenceRow, StageName } from '../protocol/types.ts';
+import {
+  type CompletionRow,
+  type EngineName,
+  engineNames,
+  type PreferenceRow,
+  type StageName,
+} from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
 import { openAdapter, openModel } from './loadedModels.ts';
-import { activationBytes, type Model } from './model.ts';
+import { activationBytes, Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
@@ -18,6 +24,8 @@ import { preferenceSequences, promptIds, responseIds, type Sequence } from './se
 import { ppoConfig, ppoStage } from './stages/ppo.ts';
 import { type Pair, rewardConfig, rewardStage } from './stages/reward.ts';
 import { sftConfig, sftStage } from './stages/sft.ts';
+import { openTensorFlow } from './tensorflow/open.ts';
+import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
 import { checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
@@ -27,6 +35,7 @@ export const trainConfig = v.strictObject({
   sft: v.optional(sftConfig, {}),
   reward: v.optional(rewardConfig, {}),
   ppo: v.optional(ppoConfig, {}),
+  engine: v.optional(v.picklist(engineNames), 'onnx'),
 });
 export type TrainConfig = v.InferOutput<typeof trainConfig>;
 
@@ -36,7 +45,10 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const config = parseConfig(trainConfig, value, source);
   const ppo = params.maxNewTokens === undefined ? config.ppo : { ...config.ppo, maxNewTokens: params.maxNewTokens };
   const data = readData(params);
-  const model = await openModel(params.model, params.threads);
+  const runtime = openRuntime(params.engine ?? config.engine, params.threads);
+  const opened = await openModel(params.model, params.threads);
+  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime.
+  const model = runtime === undefined ? opened : new Model(opened.base, { runtime });
   const plans: Record<StageName, () => StagePlan> = {
     sft: () => sftPlan(model, config.sft, data.completions, params),
     reward: () => rewardPlan(model, config.reward, data.preferences, params),
@@ -46,8 +58,12 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   return {
     stages,
     base: { path: model.base.path, identity: model.base.identity },
-    versions: { 'onnxruntime-node': runtimeVersion() },
+    versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...runtime?.versions },
+    engine: model.runtime.name,
     threads: threads.count,
+    close: async () => {
+      if (model !== opened) await model.release();
+    },
     writeAdapter: (folder, adapter) => writeAdapter(folder, adapter, { baseModelPath: model.base.path }),
   };
 }
@@ -177,11 +193,13 @@ function checkTrainingMemory(
   model: Model,
   what: StageName,
   sequences: readonly Sequence[],
-  { microBatchTokens, recompute }: { readonly microBatchTokens: number; readonly recompute: boolean },
+  config: { readonly microBatchTokens: number; readonly recompute: boolean },
 ): void {
+  const { microBatchTokens } = config;
+  const recompute = model.recomputes(config);
   const longest = sequences.reduce((most, { prompt, response }) => Math.max(most, prompt.length + response.length), 1);
   const need = (tokens: number, how: 'train' | 'recompute') =>
-    activationBytes(model.config, Math.max(tokens, longest), how);
+    activationBytes(model.config, Math.max(tokens, longest), how) + model.runtime.weightBytes(model.base);
   const bytes = need(microBatchTokens, recompute ? 'recompute' : 'train');
   checkMemory({
     what: `Training (${what}, micro-batches of ${Math.max(microBatchTokens, longest)} tokens)`,
@@ -195,7 +213,12 @@ function checkTrainingMemory(
   });
 }
 
-function runtimeVersion(): string {
-  const manifest = join(packageRoot(), 'node_modules', 'onnxruntime-node', 'package.json');
+/** Undefined: the model's own. */
+function openRuntime(engine: EngineName, threadCount = threads.count): TensorFlowRuntime | undefined {
+  return engine === 'tensorflow' ? openTensorFlow(threadCount) : undefined;
+}
+
+function versionOf(name: string): string {
+  const manifest = join(packageRoot(), 'node_modules', name, 'package.json');
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

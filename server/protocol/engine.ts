@@ -1,6 +1,7 @@
 import type {
   CheckpointEvent,
   CompletionRow,
+  EngineName,
   EvaluatedText,
   EvaluateSummary,
   GeneratedAnswer,
@@ -139,6 +140,8 @@ export interface TrainParams {
   /** Most seconds of work between two checkpoints. Default 60; 0: after every step. */
   readonly checkpointSeconds?: number;
   readonly threads?: number;
+  /** What trains; wins over the configuration's. Default 'onnx'. */
+  readonly engine?: EngineName;
 }
 
 export interface EngineDescription {

@@ -40,6 +40,10 @@ export type RowSource<Row> = { readonly file: string } | { readonly rows: readon
 
 export type StageName = 'sft' | 'reward' | 'ppo';
 
+/** What trains: onnxruntime, or TensorFlow. Answers always come from onnxruntime. */
+export const engineNames = ['onnx', 'tensorflow'] as const;
+export type EngineName = (typeof engineNames)[number];
+
 /** The folders under a run's, one a stage, each a PEFT folder that stands alone on the base. */
 export type AdapterFolderName = 'sft' | 'reward' | 'policy';
 

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { NetworkContext } from '../../models/layers.ts';
 import {
   type LlamaConfig,
@@ -10,7 +11,14 @@ import {
 } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { completionLoss } from '../../server/engine/losses/completion.ts';
-import { type Build, checkGradient, type Feeds } from '../support/checkGradient.ts';
+import {
+  type Build,
+  checkGradient,
+  engines,
+  type Feeds,
+  gradientsOf,
+  relativeError,
+} from '../support/checkGradient.ts';
 import { randomIndices } from '../support/reference/random.ts';
 import { randomFeeds } from './randomFeeds.ts';
 
@@ -92,6 +100,24 @@ describe('a whole model against the Float64 reference: 12 entries and one direct
     it(name, async function () {
       this.timeout(120_000);
       await checkGradient(build, randomFeeds(build, given(model)), { entries: 12, directions: 1 });
+    });
+  }
+});
+
+describe('a whole model, engine against engine: loss and every gradient', () => {
+  for (const [name, { model, build }] of Object.entries(builds)) {
+    it(name, async () => {
+      const feeds = randomFeeds(build, given(model));
+      const [onnx, tensorflow] = [
+        await gradientsOf(engines.onnx, build, feeds),
+        await gradientsOf(engines.tensorflow, build, feeds),
+      ];
+      assert.ok(Object.keys(onnx).length > 10);
+      assert.deepEqual(Object.keys(tensorflow).sort(), Object.keys(onnx).sort());
+      for (const [output, { data }] of Object.entries(onnx)) {
+        const error = relativeError(tensorflow[output].data, data);
+        assert.ok(error <= 1e-4, `${output} is off by ${error}`);
+      }
     });
   }
 });

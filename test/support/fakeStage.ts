@@ -83,6 +83,7 @@ export function fakePlan(stages: readonly StageName[], config: FakeConfig): RunP
     ),
     base: { path: '/models/fake', identity: 'fake' },
     versions: { fake: '1' },
+    engine: 'onnx',
     threads: 1,
     writeAdapter: writeFakeAdapter,
   };

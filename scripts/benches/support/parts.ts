@@ -2,57 +2,33 @@ import { parseConfig } from '../../../server/config.ts';
 import { generate } from '../../../server/engine/generation/generate.ts';
 import { activate } from '../../../server/engine/model.ts';
 import { ppoConfig, ppoStage } from '../../../server/engine/stages/ppo.ts';
-import { sftConfig, sftStage } from '../../../server/engine/stages/sft.ts';
+import type { Parts } from './apart.ts';
 import { type Measured, median, peakGigabytes } from './figures.ts';
 import { GemmRate } from './gemm.ts';
 import { freshAdapter, openSmollm, randomIds, stepGigaflops, tokenGigaflops } from './smollm.ts';
+import { batch, time, trainingStep } from './step.ts';
 
-/** What is measured in a process of its own, so that its peak of memory is its own. */
-export const parts = {
+/** Each in a process of its own. */
+export const parts: Parts = {
   training: () => training({ recompute: false, memory: 2.8 }),
   recompute: () => training({ recompute: true, memory: 1.5 }),
   decoding,
   ppo,
-} satisfies Record<string, () => Promise<Measured[]>>;
+};
 
-export type PartName = keyof typeof parts;
-
-const gemmRuns = 20;
-
-/** SFT steps of 8 rows of 128 tokens as `train` makes them: graph, gradients, clipping, AdamW. */
 async function training(options: { readonly recompute: boolean; readonly memory: number }): Promise<Measured[]> {
   const { recompute, memory } = options;
-  const [batch, time] = [8, 128];
-  const [skipped, measured] = [2, 6];
   const model = await openSmollm();
-  const gemm = await GemmRate.open();
-  const rows = Array.from({ length: batch * (skipped + measured) }, (_, row) => {
-    const ids = randomIds(time + 1, row);
-    return { prompt: ids.slice(0, 2), response: ids.slice(2) };
-  });
-  const config = parseConfig(sftConfig, { batchSize: batch, microBatchTokens: batch * time, recompute }, 'the bench');
-  const stage = sftStage(model, rows, config, { seed: 1 });
-  const seconds: number[] = [];
-  const steps = stage.run(stage.start());
-  for (let step = 1; step <= skipped + measured; step++) {
-    const start = performance.now();
-    await steps.next();
-    if (step > skipped) seconds.push((performance.now() - start) / 1000);
-    // Between the measured steps, and as often after each.
-    if (step > skipped && step < skipped + measured) await gemm.measure(gemmRuns / (measured - 1));
-  }
-  await steps.return();
-  const step = median(seconds);
-  const reads = batch * (time - 1);
-  const rate = stepGigaflops(model.config, batch * time, time, reads) / step;
+  const { seconds: step, gigaflops } = await trainingStep(model, recompute);
+  const rate = stepGigaflops(model.config, batch * time, time, batch * (time - 1)) / step;
   const name = recompute ? 'recompute: ' : '';
   return [
     { name: `${name}SFT step 8×128`, value: step, unit: 's' },
     { name: `${name}training`, value: (batch * time) / step, unit: 'tokens/s' },
-    { name: `${name}GEMM rate`, value: gemm.gigaflops, unit: 'GFLOP/s' },
+    { name: `${name}GEMM rate`, value: gigaflops, unit: 'GFLOP/s' },
     {
       name: `${name}SFT step / GEMM rate`,
-      value: rate / gemm.gigaflops,
+      value: rate / gigaflops,
       unit: '',
       ...(recompute ? {} : { bar: { min: 0.65 } }),
     },

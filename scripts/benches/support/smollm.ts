@@ -5,6 +5,7 @@ import { initialParameters, trainedLayout } from '../../../server/engine/learner
 import { Model } from '../../../server/engine/model.ts';
 import { viewsOf } from '../../../server/engine/parameters.ts';
 import { uniform } from '../../../server/engine/random.ts';
+import type { Runtime } from '../../../server/engine/runtime.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import type { Adapter, BaseModel, Tokenizer } from '../../../server/engine/weights/types.ts';
 import { testData } from '../../../test/support/testData.ts';
@@ -50,11 +51,11 @@ export class TimedModel extends Model {
 }
 
 /** The real weights, or random ones of their shape where they are absent: the work is the same. */
-export async function openSmollm(): Promise<TimedModel> {
+export async function openSmollm(runtime?: Runtime): Promise<TimedModel> {
   const folder = testData('SmolLM2-135M-Instruct');
   const file = folder && join(folder, 'SmolLM2-135M-Instruct.Q4_1.gguf');
   const base = file && existsSync(file) ? await loadBaseModel(file) : randomBase();
-  return new TimedModel({ ...base, tokenizer });
+  return new TimedModel({ ...base, tokenizer }, { runtime });
 }
 
 function randomBase(): BaseModel {
@@ -77,9 +78,9 @@ export function freshAdapter(model: Model, task: Adapter['task']): Adapter {
   return { ...lora, alpha, task, tensors: new Map(tensors), metadata: {} };
 }
 
-export function randomIds(count: number, row: number): number[] {
+export function randomIds(count: number, row: number, vocabulary = shape.vocabulary): number[] {
   return Array.from({ length: count }, (_, k) =>
-    Math.floor(uniform({ seed: 1, purpose: 'sample', step: k, row }) * shape.vocabulary),
+    Math.floor(uniform({ seed: 1, purpose: 'sample', step: k, row }) * vocabulary),
   );
 }
 

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.ts';
-import type { AdapterFolderName, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, EngineName, StageName } from '../../protocol/types.ts';
 import { writeFileAtomically } from '../weights/files.ts';
 import type { AdapterPaths } from './plan.ts';
 
@@ -51,6 +51,8 @@ export interface StageSettings {
   readonly seed: number;
   /** Results are byte-identical only for the same number. */
   readonly threads: number;
+  /** Absent: onnx. */
+  readonly engine?: EngineName;
   readonly data: { readonly path: string; readonly bytes: number; readonly sha256: string };
   /** With defaults filled in. */
   readonly config: unknown;
@@ -149,7 +151,7 @@ export async function describeData(file: string): Promise<StageSettings['data']>
 
 /**
  * What keeps a stage from being gone on with: one line for each setting that decides the result and is not what it
- * was. Threads are no such line: another number changes the last digits only.
+ * was. Threads and engine are no such lines: others change the last digits only.
  */
 export function settingsDifferences(before: StageSettings, now: StageSettings): string[] {
   const lines: string[] = [];

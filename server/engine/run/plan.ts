@@ -1,5 +1,5 @@
 import type { EngineEvents } from '../../protocol/engine.ts';
-import type { AdapterFolderName, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, EngineName, StageName } from '../../protocol/types.ts';
 import type { Serialisable, Stage } from '../stages/stage.ts';
 import type { Adapter } from '../weights/types.ts';
 
@@ -34,9 +34,12 @@ export interface RunPlan {
   readonly base: { readonly path: string; readonly identity: string };
   /** Of the runtime, "onnxruntime-node": "1.30.0". */
   readonly versions: Readonly<Record<string, string>>;
+  readonly engine: EngineName;
   readonly threads: number;
   /** Writes a PEFT folder, complete or absent. */
   writeAdapter(folder: string, adapter: Adapter): void;
+  /** Frees what the plan holds beyond the stages. */
+  close?(): Promise<void>;
 }
 
 export type TrainEvent = EngineEvents['train'];

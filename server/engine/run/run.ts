@@ -46,7 +46,7 @@ export async function openRun(folder: string, params: TrainParams, plan: RunPlan
   const settings = plan.stages.map(({ stage, config }): [StageName, StageSettings] => {
     // As the manifest keeps it, so that what is compared later is alike.
     const kept = JSON.parse(JSON.stringify(config ?? null));
-    return [stage, { seed: params.seed ?? 0, threads: plan.threads, data, config: kept }];
+    return [stage, { seed: params.seed ?? 0, threads: plan.threads, engine: plan.engine, data, config: kept }];
   });
   if (found) refuseDifferences(folder, found, plan, settings);
   const now = new Date().toISOString();
@@ -76,7 +76,7 @@ export async function openRun(folder: string, params: TrainParams, plan: RunPlan
       return manifest;
     },
     checkpointSeconds: params.checkpointSeconds ?? 60,
-    notices: found ? threadNotices(found, plan) : [],
+    notices: found ? changeNotices(found, plan) : [],
     lock,
     record: (stage) => recordOf(manifest, stage),
     update: (stage, change) =>
@@ -120,11 +120,18 @@ function refuseDifferences(
   );
 }
 
-function threadNotices(found: RunManifest, plan: RunPlan): string[] {
-  const before = found.stages.find(({ status, settings }) => status !== 'waiting' && settings.threads !== plan.threads);
-  if (!before) return [];
-  const sentence = `The run was started with ${before.settings.threads} threads and goes on with ${plan.threads}`;
-  return [`${sentence}: its last digits will not be those of a run that was never stopped.`];
+/** What changes the last digits only, and is therefore no reason to refuse. */
+function changeNotices(found: RunManifest, plan: RunPlan): string[] {
+  const before = found.stages.filter(({ status }) => status !== 'waiting').map(({ settings }) => settings);
+  const threads = before.find((settings) => settings.threads !== plan.threads)?.threads;
+  const engine = before.map((settings) => settings.engine ?? 'onnx').find((name) => name !== plan.engine);
+  const changed = [
+    ...(threads === undefined ? [] : [`with ${threads} threads and goes on with ${plan.threads}`]),
+    ...(engine === undefined ? [] : [`on the engine ${engine} and goes on with ${plan.engine}`]),
+  ];
+  return changed.map(
+    (how) => `The run was started ${how}: its last digits will not be those of a run that was never stopped.`,
+  );
 }
 
 function versionsOf(plan: RunPlan): Record<string, string> {

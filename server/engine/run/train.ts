@@ -31,11 +31,12 @@ export async function* trainRun(
   const created = mkdirFirst(folder);
   let lock: RunLock | undefined;
   let run: Run | undefined;
+  let plan: RunPlan | undefined;
   try {
     lock = takeRunLock(folder);
     checkRunFolder(folder, stages, params.resume === true);
     yield { kind: 'progress', what: 'loading', done: 0, total: 0 };
-    const plan = await openPlan();
+    plan = await openPlan();
     run = await openRun(folder, params, plan, lock);
     return yield* runStages(run, plan, context.signal);
   } catch (error) {
@@ -44,6 +45,7 @@ export async function* trainRun(
     throw sentence;
   } finally {
     lock?.release();
+    await plan?.close?.();
     if (created) removeIfEmpty(folder);
   }
 }

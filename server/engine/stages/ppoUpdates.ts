@@ -18,7 +18,8 @@ export function ppoBucket(prompts: readonly (readonly number[])[], config: PpoCo
 
 export function policyGraph(model: Model, trained: Trained, bucket: Bucket, config: PpoConfig): TrainingGraph {
   const lora = trained.kind === 'adapter' ? trained.lora : undefined;
-  const { recompute, clipRange, entropyCoefficient } = config;
+  const { clipRange, entropyCoefficient } = config;
+  const recompute = model.recomputes(config);
   const { batch, time, reads } = bucket;
   return {
     key: `ppo/policy/${loraKey(lora)}/${clipRange}/${entropyCoefficient}`,
@@ -48,7 +49,8 @@ export function policyGraph(model: Model, trained: Trained, bucket: Bucket, conf
 
 export function criticGraph(model: Model, trained: Trained, bucket: Bucket, config: PpoConfig): TrainingGraph {
   const lora = trained.kind === 'adapter' ? trained.lora : undefined;
-  const { recompute, valueClipRange } = config;
+  const { valueClipRange } = config;
+  const recompute = model.recomputes(config);
   const { batch, time, reads } = bucket;
   return {
     key: `ppo/critic/${loraKey(lora)}/${valueClipRange}`,

@@ -203,7 +203,8 @@ function* pairBatches(pairs: readonly Pair[], bucket: Bucket, weight: number): G
 
 function rewardGraph(model: Model, trained: Trained, bucket: Bucket, config: RewardConfig): TrainingGraph {
   const lora = trained.kind === 'adapter' ? trained.lora : undefined;
-  const { recompute, centringCoefficient } = config;
+  const { centringCoefficient } = config;
+  const recompute = model.recomputes(config);
   const pairs = bucket.reads / 2;
   return {
     key: `reward/${loraKey(lora)}/${centringCoefficient}`,

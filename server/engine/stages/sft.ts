@@ -48,7 +48,7 @@ export function sftStage(
   const open = (state: SftState) => new Learner(model, trained, state.learner, config);
 
   async function* updates(state: SftState, learner: Learner): AsyncGenerator<StageEvent, void> {
-    const graph = sftGraph(model, trained, bucketFor(rows, config.microBatchTokens), config.recompute);
+    const graph = sftGraph(model, trained, bucketFor(rows, config.microBatchTokens), model.recomputes(config));
     while (state.step < steps) {
       const chosen = stepRows(rows.length, config.batchSize, state.step, seed);
       const tokens = chosen.reduce((sum, row) => sum + rows[row].reads.length, 0);

@@ -39,7 +39,9 @@ export class EagerBuilder extends CheckedBuilder<EagerTensor> {
   /** Computes `fn` without a tape, and again with one, in the backward pass: one gradient call a segment. */
   segment(fn: (...inputs: Tensor[]) => Tensor, inputs: readonly Tensor[]): EagerTensor {
     const { tf } = this;
-    if (this.inside || !this.options.differentiable) return fn(...inputs) as EagerTensor;
+    if (this.inside) return fn(...inputs) as EagerTensor;
+    // Without gradients too a segment frees what is made inside.
+    if (!this.options.differentiable) return this.freed(() => fn(...inputs) as EagerTensor);
     const { parameters, outer } = this.options.segments[this.nextSegment++];
     const operands = inputs as readonly EagerTensor[];
     const captured = [...parameters.map(this.options.leaf), ...outer.map((place) => this.outer[place].value)];
@@ -70,6 +72,15 @@ export class EagerBuilder extends CheckedBuilder<EagerTensor> {
     return this.made({ ...result!, value });
   }
 
+  private freed(make: () => EagerTensor): EagerTensor {
+    let made: EagerTensor | undefined;
+    const value = this.tf.tidy(() => {
+      made = make();
+      return made.value.clone();
+    });
+    return { ...made!, value };
+  }
+
   /** Keeps a value beyond the scope that it was made in, until `dispose`. */
   hold(value: tfjs.Tensor): tfjs.Tensor {
     this.kept.push(this.tf.keep(value));
@@ -89,7 +100,7 @@ export class EagerBuilder extends CheckedBuilder<EagerTensor> {
   protected makeConstant(values: Float32Array | Int32Array, shape: readonly number[], dtype: DType): EagerTensor {
     const value = this.tf.tensor(values, [...shape], dtype);
     // The builder hands a scalar out again, inside segments and outside.
-    return this.made({ shape, dtype, value: this.options.segments.length === 0 ? value : this.hold(value) });
+    return this.made({ shape, dtype, value: this.hold(value) });
   }
 
   protected perform(

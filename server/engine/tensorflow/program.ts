@@ -11,6 +11,7 @@ import {
   type Session,
   type Slot,
 } from '../runtime.ts';
+import type { BaseModel } from '../weights/types.ts';
 import { EagerBuilder, type EagerTensor } from './builder.ts';
 import { gradientsOf } from './gradients.ts';
 import type { TensorFlow } from './kernels.ts';
@@ -35,12 +36,14 @@ interface Evaluation {
 /** TensorFlow as a runtime. A definition is gone through at every run; frozen weights are copied once. */
 export class TensorFlowRuntime implements Runtime {
   readonly name = 'tensorflow';
+  readonly versions: Readonly<Record<string, string>>;
   private readonly tf: TensorFlow;
   /** By the array that was fed: all sessions on one base share its weights. */
   private readonly matrices = new Map<Float32Array, tfjs.Tensor2D>();
 
-  constructor(tf: TensorFlow) {
+  constructor(tf: TensorFlow, versions: Readonly<Record<string, string>> = {}) {
     this.tf = tf;
+    this.versions = versions;
   }
 
   async compile(build: Build, options: CompileOptions = {}): Promise<Session> {
@@ -55,6 +58,10 @@ export class TensorFlowRuntime implements Runtime {
       run: async (feeds, into = {}) => this.run(program, inputs, feeds, into),
       release: async () => {},
     };
+  }
+
+  weightBytes({ weights }: BaseModel): number {
+    return [...weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
   }
 
   async release(): Promise<void> {

@@ -8,8 +8,8 @@ import { initialParameters, Learner, trainedLayout } from '../../../server/engin
 import { completionLoss } from '../../../server/engine/losses/completion.ts';
 import { type ActiveAdapter, activate, adapterContext, adapterFeeds, Model } from '../../../server/engine/model.ts';
 import { compile } from '../../../server/engine/onnx/program.ts';
-import type { CompileOptions } from '../../../server/engine/runtime.ts';
 import { freshOptimiser } from '../../../server/engine/optimiser.ts';
+import type { CompileOptions } from '../../../server/engine/runtime.ts';
 import { responseLogps } from '../../../server/engine/scoring.ts';
 import { predictionRow } from '../../../server/engine/sequences.ts';
 import { checkAdapter, readAdapter, writeAdapter } from '../../../server/engine/weights/adapters.ts';

@@ -5,9 +5,9 @@ import type { OpBuilder, Tensor } from '../../../../models/ops.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../../../../server/engine/losses/ppo.ts';
 import { bradleyTerryLoss, centringLoss } from '../../../../server/engine/losses/reward.ts';
 import { compile } from '../../../../server/engine/onnx/program.ts';
-import type { Feeds } from '../../../../server/engine/runtime.ts';
 import { adamwStep, adamwStepEpsilonHat } from '../../../../server/engine/optim/adamw.ts';
 import { clipFactor, globalNorm } from '../../../../server/engine/optim/clip.ts';
+import type { Feeds } from '../../../../server/engine/runtime.ts';
 import { packageRoot } from '../../../../server/paths.ts';
 
 // Losses and the optimiser step against values from torch (test/support/golden/README.md).

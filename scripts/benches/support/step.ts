@@ -1,0 +1,33 @@
+import { parseConfig } from '../../../server/config.ts';
+import type { Model } from '../../../server/engine/model.ts';
+import { sftConfig, sftStage } from '../../../server/engine/stages/sft.ts';
+import { median } from './figures.ts';
+import { GemmRate } from './gemm.ts';
+import { randomIds } from './smollm.ts';
+
+/** Rows and tokens of a step. */
+export const [batch, time] = [8, 128];
+const [skipped, measured] = [2, 6];
+const gemmRuns = 20;
+
+/** SFT steps of 8 rows of 128 tokens as `train` makes them: graph, gradients, clipping, AdamW. The median, and the GEMM rate between them. */
+export async function trainingStep(model: Model, recompute: boolean): Promise<{ seconds: number; gigaflops: number }> {
+  const gemm = await GemmRate.open();
+  const rows = Array.from({ length: batch * (skipped + measured) }, (_, row) => {
+    const ids = randomIds(time + 1, row, model.config.vocabulary);
+    return { prompt: ids.slice(0, 2), response: ids.slice(2) };
+  });
+  const config = parseConfig(sftConfig, { batchSize: batch, microBatchTokens: batch * time, recompute }, 'the bench');
+  const stage = sftStage(model, rows, config, { seed: 1 });
+  const seconds: number[] = [];
+  const steps = stage.run(stage.start());
+  for (let step = 1; step <= skipped + measured; step++) {
+    const start = performance.now();
+    await steps.next();
+    if (step > skipped) seconds.push((performance.now() - start) / 1000);
+    // Between the measured steps, and as often after each.
+    if (step > skipped && step < skipped + measured) await gemm.measure(gemmRuns / (measured - 1));
+  }
+  await steps.return();
+  return { seconds: median(seconds), gigaflops: gemm.gigaflops };
+}
