@@ -1,4 +1,5 @@
 import { Progress } from '../demo/progress.ts';
+import { UserError } from '../errors.ts';
 import { checkInstalled, type SetupResult, setUpTensorflow } from '../tensorflow/setup.ts';
 import type { Work } from '../tensorflow/source.ts';
 import { command, switchFlag, textFlag } from './command.ts';
@@ -30,7 +31,9 @@ names, else to the person's data folder. What is installed already is checked.`,
     json: jsonFlag,
   },
   operands: [],
-  async run({ from = process.env.PALATE_LIBTENSORFLOW || undefined, check }, _, console) {
+  async run({ from: given, check }, _, console) {
+    if (check && given !== undefined) throw new UserError('--check installs nothing: leave out --from or --check.');
+    const from = given ?? (process.env.PALATE_LIBTENSORFLOW || undefined);
     const watch = watchSetup(console, { from, check });
     try {
       const result = check ? await checkInstalled(watch.work) : await setUpTensorflow({ ...watch.work, from });
@@ -52,7 +55,10 @@ names, else to the person's data folder. What is installed already is checked.`,
 function watchSetup(console: Console, { from, check }: { from: string | undefined; check: boolean }) {
   const needed = (name: string) =>
     check ? name === 'present' : from === undefined || (name !== 'download' && name !== 'binding');
-  const progress = new Progress(stages.filter(({ name }) => needed(name)));
+  const progress = new Progress(
+    stages.filter(({ name }) => needed(name)),
+    { secondsBetweenLines: 5 },
+  );
   console.onInterrupt(() => progress.stop('Stopping …'));
   let current = '';
   const work: Work = {

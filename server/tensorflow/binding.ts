@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UserError } from '../errors.ts';
 import { checkNative } from './check.ts';
-import { compileBinding } from './compile.ts';
+import { compileBinding, findCompiler } from './compile.ts';
 import { download } from './download.ts';
 import { bindingName, nodeApiVersion } from './home.ts';
 import { linkedLibraries } from './library.ts';
@@ -21,6 +21,8 @@ export interface BindingOptions extends Work {
   /** Takes the binding that tfjs-node's authors compiled, where there is one: it fits their own libtensorflow only. */
   readonly mayBePublished: boolean;
   readonly env?: NodeJS.ProcessEnv;
+  /** The program that checks a binding; default the built one. */
+  readonly checkEntry?: string;
 }
 
 /**
@@ -30,6 +32,8 @@ export interface BindingOptions extends Work {
  */
 export async function layOut(source: Source, options: BindingOptions): Promise<string> {
   const { whole, scratch, home, signal, env } = options;
+  // Before a gigabyte is unpacked in vain.
+  if (process.platform !== 'win32' && !options.mayBePublished) findCompiler(env ?? process.env);
   mkdirSync(whole, { recursive: true });
   mkdirSync(scratch, { recursive: true });
   const include = await source.unpack({ libraries: whole, scratch }, options);
@@ -72,7 +76,7 @@ async function publishedBinding(options: BindingOptions): Promise<string> {
   mkdirSync(folder, { recursive: true });
   for (const name of libraries) renameSync(join(whole, name), join(folder, name));
   try {
-    await checkNative(binding, { signal });
+    await checkNative(binding, { signal, entry: options.checkEntry });
     return binding;
   } catch (error) {
     for (const name of libraries) renameSync(join(folder, name), join(whole, basename(name)));

@@ -14,7 +14,11 @@ export interface CheckOptions {
   readonly signal?: AbortSignal;
   /** The Node program to check under; default this process's. */
   readonly node?: string;
+  /** The program that checks; default the built server/engine/tensorflow/check.ts. */
+  readonly entry?: string;
 }
+
+const builtEntry = () => join(packageRoot(), 'out', 'server', 'engine', 'tensorflow', 'check.js');
 
 /**
  * Loads tfjs-node with that binding in a process of its own, which may crash, and computes a gradient.
@@ -23,9 +27,8 @@ export interface CheckOptions {
  */
 export async function checkNative(
   binding: string,
-  { signal, node = process.execPath }: CheckOptions = {},
+  { signal, node = process.execPath, entry = builtEntry() }: CheckOptions = {},
 ): Promise<NativeCheck> {
-  const entry = join(packageRoot(), 'out', 'server', 'engine', 'tensorflow', 'check.js');
   const child = spawn(node, [entry, binding], { signal, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<string>((done) => {
     child.on('error', (error) => done(error.message));

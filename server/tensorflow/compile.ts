@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, createWriteStream, statSync } from 'node:fs';
+import { accessSync, constants, createWriteStream, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -15,7 +15,7 @@ export interface CompileOptions {
   readonly include: string;
   /** The binding's path. */
   readonly binding: string;
-  /** Gets what the compiler prints. */
+  /** Gets what the compiler prints; stays where it fails. */
   readonly log: string;
   readonly signal: AbortSignal;
   /** Names the compiler (CXX) and where to look for one (PATH); default the process's own. */
@@ -49,15 +49,22 @@ export async function compileBinding(options: CompileOptions): Promise<void> {
   });
   await finished(output.end());
   signal.throwIfAborted();
-  if (ending === undefined) return;
+  if (ending === undefined) {
+    rmSync(log);
+    return;
+  }
   const reason = lines.find((line) => /\b(error|undefined reference|cannot find)\b/i.test(line))?.trim();
   throw new UserError(
     `The C++ compiler ${compiler} could not build tfjs-node's binding (${ending}${reason ? `; ${reason}` : ''}): see ${log}, which holds all that it said, and mend that or name another compiler with the environment variable CXX.`,
   );
 }
 
-/** The compiler and the arguments that CXX gives it. */
-function findCompiler(env: NodeJS.ProcessEnv): string[] {
+/**
+ * The compiler's path and the arguments that CXX gives it.
+ *
+ * @throws UserError where there is none
+ */
+export function findCompiler(env: NodeJS.ProcessEnv): string[] {
   const named = env.CXX?.trim().split(/\s+/).filter(Boolean) ?? [];
   for (const [name, ...rest] of named.length > 0 ? [named] : [['c++'], ['g++'], ['clang++']]) {
     const path = findProgram(name, env.PATH ?? '');

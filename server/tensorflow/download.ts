@@ -1,16 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  createReadStream,
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../errors.ts';
 import { isRunning } from './leftovers.ts';
@@ -78,18 +69,20 @@ async function fill(url: string, part: string, { signal, progress }: Work): Prom
   const length = Number(response.headers.get('content-length') ?? 0);
   const total = length > 0 ? have + length : 0;
   let done = have;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      progress('download', (done += chunk.length), total);
-      next(null, chunk);
-    },
-  });
+  const handle = await open(part, have > 0 ? 'a' : 'w');
   try {
-    const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]);
-    await pipeline(body, meter, createWriteStream(part, { flags: have > 0 ? 'a' : 'w' }), { signal });
+    // Not a stream, which would lose what it holds when the connection breaks.
+    for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
+      await handle.writeFile(chunk);
+      done += chunk.length;
+      progress('download', done, total);
+    }
   } catch (error) {
-    if (signal.aborted || (error as NodeJS.ErrnoException).code === 'ENOSPC') throw error;
+    const isDisk = (error as NodeJS.ErrnoException).syscall !== undefined;
+    if (signal.aborted || isDisk) throw error;
     throw new UserError(`${url} broke off after ${done} of ${total} bytes: ${goesOn}.`, { cause: error });
+  } finally {
+    await handle.close();
   }
   if (total > 0 && done !== total) throw new UserError(`${url} ended after ${done} of ${total} bytes: ${goesOn}.`);
   await verify(url, part, response.headers.get('x-goog-hash'));

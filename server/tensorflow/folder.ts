@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { libraryName } from './library.ts';
+import { tally } from './meter.ts';
 import { headBytes, requireHeaders, requireLibraries, requirePlatform, type Source } from './source.ts';
 import { writeVerified } from './verified.ts';
 
@@ -43,14 +44,13 @@ export function folderSource(folder: string, { label: path = folder, isTemporary
     libraries,
     async unpack(target, { signal, progress }) {
       const total = [...libraries.values()].reduce((sum, bytes) => sum + bytes, 0);
-      let done = 0;
+      const onBytes = tally((done) => progress('unpack', done, total));
       for (const [name, bytes] of libraries) {
         const file = found.get(name)!;
         if (isTemporary) {
           renameSync(file, join(target.libraries, name));
           continue;
         }
-        const onBytes = (count: number) => progress('unpack', (done += count), total);
         await writeVerified(
           createReadStream(file),
           join(target.libraries, name),

@@ -29,6 +29,8 @@ export interface SetupOptions extends Work {
   readonly home?: string;
   /** The compiler (CXX, PATH) and the download's address; default the process's own. */
   readonly env?: NodeJS.ProcessEnv;
+  /** The program that checks a binding; default the built one. */
+  readonly checkEntry?: string;
 }
 
 export interface SetupResult {
@@ -66,30 +68,32 @@ export async function setUpTensorflow(options: SetupOptions): Promise<SetupResul
 }
 
 /** Checks what is installed and changes nothing. Throws a UserError where there is nothing, or it does not work. */
-export async function checkInstalled(work: Work, home = palateHome()): Promise<SetupResult> {
+export async function checkInstalled(options: SetupOptions): Promise<SetupResult> {
+  const { home = palateHome() } = options;
   const [native] = installedNatives(home);
-  if (native) return { status: 'present', native, check: await check(native.binding, work, 'present') };
+  if (native) return { status: 'present', native, check: await check(native.binding, options, 'present') };
   throw new UserError(
     `No native TensorFlow is installed in ${nativeHome(home)}: run \`npm run setup:tensorflow\` to get it.`,
   );
 }
 
-async function stillWorks(native: Native, work: Work): Promise<SetupResult | undefined> {
+async function stillWorks(native: Native, options: SetupOptions): Promise<SetupResult | undefined> {
   try {
-    const result = await check(native.binding, work, 'present');
+    const result = await check(native.binding, options, 'present');
     // Of several the one that was asked for last is used.
     writeRecord(native.folder, { ...recordOf(native), installedAt: new Date().toISOString() });
     return { status: 'present', native, check: result };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
-    work.say(`${error.message} It is installed again.`);
+    options.say(`${error.message} It is installed again.`);
     return undefined;
   }
 }
 
-function check(binding: string, { progress, signal }: Work, stage: SetupStage): Promise<NativeCheck> {
+function check(binding: string, options: SetupOptions, stage: SetupStage): Promise<NativeCheck> {
+  const { progress, signal, checkEntry: entry } = options;
   progress(stage, 0, 0);
-  return checkNative(binding, { signal });
+  return checkNative(binding, { signal, entry });
 }
 
 /** A library of the same name and the same size to the byte is taken for the same. */

@@ -1,11 +1,11 @@
 import { createReadStream, mkdirSync, renameSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { extract, type ReadEntry } from 'tar';
 import { UserError } from '../errors.ts';
 import { folderSource } from './folder.ts';
 import { placeOf } from './library.ts';
+import { meter, tally } from './meter.ts';
 import type { Source, Work } from './source.ts';
 
 /** A libtensorflow in a .tar.gz file, as the C distribution is published. What it holds is known when it is unpacked. */
@@ -54,13 +54,7 @@ async function unpackTarball(
   const total = statSync(path).size;
   const unpacked: string[] = [];
   const outside: string[] = [];
-  let done = 0;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, next) {
-      progress('unpack', (done += chunk.length), total);
-      next(null, chunk);
-    },
-  });
+  const onBytes = tally((done) => progress('unpack', done, total));
   const unpack = extract({
     cwd: folder,
     strict: true,
@@ -75,7 +69,7 @@ async function unpackTarball(
     },
   });
   try {
-    await pipeline(createReadStream(path), meter, unpack, { signal });
+    await pipeline(createReadStream(path), meter(onBytes), unpack, { signal });
   } catch (error) {
     if (signal.aborted || /^E[A-Z]+$/.test((error as NodeJS.ErrnoException).code ?? '')) throw error;
     throw new UserError(`${path} is broken (${(error as Error).message}): get it again.`, { cause: error });

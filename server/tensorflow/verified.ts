@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { UserError } from '../errors.ts';
 
@@ -26,15 +26,15 @@ export async function writeVerified(
 ): Promise<void> {
   const sum = expected.sha256 === undefined ? crc32Sum() : sha256Sum();
   let bytes = 0;
-  const meter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const watched = async function* (chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
       bytes += chunk.length;
       sum.update(chunk);
       onBytes(chunk.length);
-      done(null, chunk);
-    },
-  });
-  await pipeline(content, meter, createWriteStream(file, { flags: 'wx' }), { signal });
+      yield chunk;
+    }
+  };
+  await pipeline(content, watched, createWriteStream(file, { flags: 'wx' }), { signal });
   if (bytes !== expected.bytes) {
     throw new UserError(`${what} has ${bytes} bytes instead of ${expected.bytes}: get it again.`);
   }

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import yauzl from 'yauzl';
 import { UserError } from '../errors.ts';
 import { placeOf } from './library.ts';
+import { tally } from './meter.ts';
 import { headBytes, requireHeaders, requireLibraries, requirePlatform, type Source, type Work } from './source.ts';
 import { writeVerified } from './verified.ts';
 
@@ -111,12 +112,11 @@ function zipSourceOf(path: string, zip: yauzl.ZipFile, contents: Contents, linke
         ...[...contents.headers].map(([name, entry]) => ({ entry, file: join(target.scratch, 'include', name) })),
       ];
       const total = files.reduce((sum, { entry }) => sum + entry.uncompressedSize, 0);
-      let done = 0;
+      const onBytes = tally((done) => progress('unpack', done, total));
       for (const { entry, file } of files) {
         mkdirSync(dirname(file), { recursive: true });
         const what = `${entry.fileName} in ${path}`;
         const expected = { bytes: entry.uncompressedSize, ...checksumOf(entry, contents.record, what) };
-        const onBytes = (count: number) => progress('unpack', (done += count), total);
         await readable(path, async () => {
           const stream = await zip.openReadStreamPromise(entry);
           await writeVerified(stream, file, expected, { what, signal, onBytes });

@@ -10,7 +10,7 @@ let loaded: TensorFlow | undefined;
  * TensorFlow.js on libtensorflow, its backend 'tensorflow' ready. The native part is loaded once in a process.
  *
  * @param binding the path of tfjs_binding.node; default the one that is set up
- * @throws UserError where no native part is set up
+ * @throws UserError where no native part is set up, or it does not load
  */
 export function loadNative(binding = findNative()?.binding): TensorFlow {
   if (loaded) return loaded;
@@ -42,6 +42,12 @@ function requireWithBinding(binding: string): TensorFlow {
   require.cache[path] = standIn as NodeJS.Module;
   try {
     return require(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_DLOPEN_FAILED') throw error;
+    throw new UserError(
+      `TensorFlow's native part does not load (${(error as Error).message}): run \`npm run setup:tensorflow\`, which checks it and installs it again.`,
+      { cause: error },
+    );
   } finally {
     if (before) require.cache[path] = before;
     else delete require.cache[path];
