@@ -208,6 +208,7 @@ describe('palate', () => {
       [['generate', '--modle', 'm', 'a'], /^palate generate has no flag --modle\. Did you mean --model\?$/],
       [['generate', ...model, '--greedy', '--temperature', '1', 'a'], /^--greedy and --temperature exclude each other/],
       [['generate', ...model, '--greedy', '--top-k', '3', 'a'], /^--greedy and --top-k exclude each other/],
+      [['train', '--stage', 'sft', '--engine', 'torch'], /^--engine is one of onnx, tensorflow, not "torch"\.$/],
       [['generate', ...model, '--top-p', '2', 'a'], /^--top-p takes a number above 0 and at most 1, not "2"/],
       [['generate', '--model', 'missing', 'a'], /^missing: there is no such model\.$/],
       [

@@ -320,6 +320,18 @@ describe('trainRun', () => {
     );
   });
 
+  it('another engine is told, not refused', async () => {
+    await sit({ stopAt: atStep('sft', 2) });
+    const { events } = await sit({ params: { resume: true }, plan: (plan) => ({ ...plan, engine: 'tensorflow' }) });
+    assert.ok(
+      events.some(
+        (event) =>
+          event.kind === 'notice' &&
+          /on the engine onnx and goes on with tensorflow: its last digits/.test(event.message),
+      ),
+    );
+  });
+
   it('a stale checkpoint of a run whose manifest was removed is not gone on with', async () => {
     await sit({ params: { checkpointSeconds: 0 }, stopAt: atStep('sft', 2) });
     rmSync(join(out, 'manifest.json'));
