@@ -9,6 +9,7 @@ import {
   ShapeError,
   type Tensor,
 } from '../../models/ops.ts';
+import { floatOnly, type Operand, type Operation, type RecordOptions } from './operations.ts';
 import {
   broadcastShape,
   checkShape,
@@ -24,49 +25,6 @@ import {
   sliceRange,
   transposeShape,
 } from './shapes.ts';
-
-export type Attributes = Readonly<Record<string, number | boolean | string | readonly number[]>>;
-
-/** What an operation has besides its operands. */
-export interface Operation {
-  readonly name: string;
-  readonly attributes: Attributes;
-  /** The frozen matrix that it multiplies with, if any. */
-  readonly weight?: FrozenWeight;
-}
-
-export interface RecordOptions {
-  readonly dtype?: DType;
-  readonly attributes?: Attributes;
-  readonly weight?: FrozenWeight;
-}
-
-export type Operand = Tensor | number;
-
-/** Operations whose result never carries a gradient. */
-export const detached: ReadonlySet<string> = new Set([
-  'less',
-  'greaterEqual',
-  'equal',
-  'and',
-  'toFloat',
-  'stopGradient',
-  'frozenLinearAdjoint',
-]);
-
-/** Operations whose operands are all float32. */
-const floatOnly: ReadonlySet<string> = new Set([
-  'div',
-  'sum',
-  'mean',
-  'max',
-  'matMul',
-  'frozenLinear',
-  'frozenLinearAdjoint',
-  'rmsNorm',
-  'rotary',
-  'tokenEntropy',
-]);
 
 /**
  * What every engine's OpBuilder has in common: each method checks its operands and infers the shape of its result. What a

@@ -1,5 +1,5 @@
 import type { Tensor } from '../../../models/ops.ts';
-import { detached } from '../builder.ts';
+import { detached } from '../operations.ts';
 import { gradientRules } from './gradients.ts';
 import type { GraphBuilder, GraphTensor, Segment, TapeEntry } from './graph.ts';
 

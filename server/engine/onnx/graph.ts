@@ -1,5 +1,6 @@
 import type { DType, FrozenWeight, Shape, Tensor } from '../../../models/ops.ts';
-import { type Attributes, CheckedBuilder, detached, type Operation } from '../builder.ts';
+import { CheckedBuilder } from '../builder.ts';
+import { type Attributes, detached, type Operation } from '../operations.ts';
 
 /** One recorded operation. `weight` is the frozen matrix it multiplies with, if any. */
 export interface GraphNode {

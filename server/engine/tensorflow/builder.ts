@@ -1,6 +1,7 @@
 import type * as tfjs from '@tensorflow/tfjs';
 import type { DType, Shape, Tensor } from '../../../models/ops.ts';
-import { CheckedBuilder, type Operation } from '../builder.ts';
+import { CheckedBuilder } from '../builder.ts';
+import type { Operation } from '../operations.ts';
 import { gradientsOf } from './gradients.ts';
 import { kernels, type TensorFlow } from './kernels.ts';
 import type { Captured } from './outline.ts';

@@ -1,5 +1,5 @@
 import type * as tfjs from '@tensorflow/tfjs';
-import type { Attributes } from '../builder.ts';
+import type { Attributes } from '../operations.ts';
 import { vocabularyKernels } from './vocabulary.ts';
 
 export type TensorFlow = typeof tfjs;

@@ -1,5 +1,6 @@
 import type { DType, Shape, Tensor } from '../../../models/ops.ts';
-import { CheckedBuilder, type Operation } from '../builder.ts';
+import { CheckedBuilder } from '../builder.ts';
+import type { Operation } from '../operations.ts';
 import type { Build, Slot } from '../runtime.ts';
 
 /** What a segment reads besides its inputs. */
