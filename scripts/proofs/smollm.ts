@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { completionRows, type DemoContext, sample, samplePairs, writeLines } from '../../server/demo/demo.ts';
@@ -6,6 +6,7 @@ import { distinct2 } from '../../server/demo/distinct.ts';
 import { likedShare, tastes } from '../../server/demo/judge.ts';
 import { Progress } from '../../server/demo/progress.ts';
 import { instructDemo } from '../../server/demo/settings.ts';
+import type { RunManifest } from '../../server/engine/run/manifest.ts';
 import { EngineProcess } from '../../server/jobs/engineProcess.ts';
 import type { GeneratedAnswer } from '../../server/protocol/types.ts';
 import { testData } from '../../test/support/testData.ts';
@@ -20,7 +21,7 @@ const comparedEach = 4;
 
 export const measurement: Measurement = {
   description:
-    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; measured on prompts about topics that no stage saw. PALATE_PROVE_FOLDER names a folder to keep the run in.',
+    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; measured on prompts about topics that no stage saw. PALATE_PROVE_FOLDER names a folder that keeps what is done, so that an interrupted proof goes on.',
   async run(report) {
     const folder = testData('SmolLM2-135M-Instruct');
     if (folder === undefined) throw new Error('The folder SmolLM2-135M-Instruct is not in PALATE_TEST_DATA.');
@@ -54,21 +55,23 @@ async function prove(report: Report, context: DemoContext): Promise<void> {
   const repeated = (count: number) => heldOut.flatMap((prompt) => Array.from({ length: count }, () => prompt));
 
   report.note('the model as it is');
-  const base = await sample(context, undefined, heldOut, { samples: comparedEach, seed: 101 });
+  const base = await kept(folder, 'base', () =>
+    sample(context, undefined, heldOut, { samples: comparedEach, seed: 101 }),
+  );
   report.figure('preferred share, base', shareOf(base), '', { min: 0.2, max: 0.6 });
-  const pairs = await samplePairs(context, undefined, train, comparisons, 1);
   const data = join(folder, 'preferences.jsonl');
-  writeLines(data, pairs);
-
+  if (!existsSync(data)) writeLines(data, await samplePairs(context, undefined, train, comparisons, 1));
   await trainAll(report, context, data);
   const unseen = join(folder, 'unseen.jsonl');
-  writeLines(unseen, await samplePairs(context, undefined, heldOut, 100, 2));
+  if (!existsSync(unseen)) writeLines(unseen, await samplePairs(context, undefined, heldOut, 100, 2));
   report.figure('reward accuracy, unseen prompts', await rewardAccuracy(context, unseen), '', { min: 0.9 });
 
   report.note('answers of the SFT model and of the policy');
   const [sft, policy] = [join(folder, 'sft'), join(folder, 'policy')];
-  const before = await sample(context, sft, heldOut, { samples: answersEach, seed: 102 });
-  const after = await sample(context, policy, heldOut, { samples: answersEach, seed: 103 });
+  const answersOf = (adapter: string, name: string, seed: number) =>
+    kept(folder, name, () => sample(context, adapter, heldOut, { samples: answersEach, seed }));
+  const before = await answersOf(sft, 'before', 102);
+  const after = await answersOf(policy, 'after', 103);
   const [shareBefore, shareAfter] = [shareOf(before), shareOf(after)];
   report.figure('preferred share, SFT model', shareBefore, '');
   report.figure('preferred share, policy', shareAfter, '', { min: 0.9 });
@@ -86,9 +89,10 @@ async function prove(report: Report, context: DemoContext): Promise<void> {
 }
 
 async function trainAll(report: Report, { engine, progress, signal, settings, folder }: DemoContext, data: string) {
-  const began = performance.now();
   const { model, maxNewTokens } = settings;
-  const params = { stage: 'all', model, data, out: folder, seed, maxNewTokens } as const;
+  const manifest = join(folder, 'manifest.json');
+  const resume = existsSync(manifest);
+  const params = { stage: 'all', model, data, out: folder, seed, maxNewTokens, resume } as const;
   await engine.call('train', params, {
     signal,
     onEvent(event) {
@@ -103,7 +107,19 @@ async function trainAll(report: Report, { engine, progress, signal, settings, fo
       }
     },
   });
-  report.figure('train --stage all', (performance.now() - began) / 1000, 's', { max: 1800 });
+  // Of work, over all sittings.
+  const { stages } = JSON.parse(readFileSync(manifest, 'utf8')) as RunManifest;
+  const seconds = stages.reduce((sum, record) => sum + record.seconds, 0);
+  report.figure('train --stage all', seconds, 's', { max: 1800 });
+}
+
+/** What is kept under a name, or what `make` gives, kept. */
+async function kept<Value>(folder: string, name: string, make: () => Promise<Value>): Promise<Value> {
+  const file = join(folder, `${name}.json`);
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as Value;
+  const value = await make();
+  writeFileSync(file, JSON.stringify(value));
+  return value;
 }
 
 async function rewardAccuracy({ engine, settings, folder, signal }: DemoContext, file: string): Promise<number> {

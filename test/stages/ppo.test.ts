@@ -93,6 +93,27 @@ describe('the PPO stage', () => {
     assert.ok((await rewardsWith()).every(({ reward }) => reward === 1));
   });
 
+  it('a blank response earns at most blankReward from a reward model, and what a function says from a function', async () => {
+    const earned = async (changes: Record<string, unknown>, judge?: RewardFunction) => {
+      const given = { ...plain, critic: judge ? 'zero' : 'reward', whitenAdvantages: false, lambda: 1, ...changes };
+      const { stage, state } = open({ ...given, rolloutBatch: 32, maxNewTokens: 3, temperature: 3 }, judge);
+      await runStage(stage, state, { until: 1 });
+      const rows = rolloutRows(state.rollout!).map(({ response, returns }) => ({ response, reward: returns.at(-1)! }));
+      const isBlank = ({ response }: { response: readonly number[] }) => response[0] === 0;
+      assert.ok(rows.some(isBlank) && !rows.every(isBlank));
+      return { blank: rows.filter(isBlank), others: rows.filter((row) => !isBlank(row)) };
+    };
+    const { blank, others } = await earned({ blankReward: -50 });
+    assert.ok(blank.every(({ reward }) => reward === -50) && others.every(({ reward }) => reward > -50));
+    const lenient = await earned({ blankReward: 50 });
+    assert.ok(lenient.blank.every(({ reward }) => Math.abs(reward) < 50));
+    const byWord = await earned(
+      { blankReward: -50 },
+      byFunction(() => 1),
+    );
+    assert.ok(byWord.blank.every(({ reward }) => reward === 1));
+  });
+
   it('ends the policy updates of an iteration when the KL is too large, and goes on with the critic', async () => {
     const { stage, state } = open({ learningRate: 0.05, maxApproximateKl: 0.01, policyEpochs: 4 });
     const events = await runStage(stage, state);

@@ -18,6 +18,7 @@ import {
   finishRollout,
   judgeResponses,
   normaliserOf,
+  payments,
   promptRows,
   type RewardFunction,
   type Rollout,
@@ -47,7 +48,7 @@ export const ppoConfig = v.strictObject({
   gamma: v.optional(numbers.fraction, 1),
   lambda: v.optional(numbers.fraction, 0.95),
   /** β: the price of one nat of KL to the reference, in units of the normalised reward. */
-  klCoefficient: v.optional(numbers.notNegative, 0.05),
+  klCoefficient: v.optional(numbers.notNegative, 0.1),
   /** Nats a response. When given, β is adapted to reach it. */
   klTarget: v.optional(numbers.positive),
   /** Responses over which the adaptation works. */
@@ -59,6 +60,8 @@ export const ppoConfig = v.strictObject({
   whitenAdvantages: v.optional(v.boolean(), true),
   /** Taken from the reward of a response that was cut before its end token. */
   missingEosPenalty: v.optional(numbers.notNegative, 0),
+  /** The most that a response without text earns from a reward model, in units of the normalised reward. */
+  blankReward: v.optional(v.number(), -2),
   /** 'reward': the critic starts as a copy of the reward model with its head. 'zero': with a head of zeros. */
   critic: v.optional(v.picklist(['reward', 'zero']), 'reward'),
   /** Rewards are scaled and shifted once, so that those of the first rollouts have mean 0 and deviation 1. */
@@ -164,6 +167,8 @@ interface PpoPlan {
   readonly reference: ActiveAdapter;
   readonly criticStart: Adapter;
   readonly judge: RewardFunction;
+  /** Not above this; ∞ where a function judges, which pays as it likes. */
+  readonly blankReward: number;
   /** What the reward model adds to its head's output. */
   readonly rewardBias: number;
   readonly bucket: Bucket;
@@ -199,6 +204,7 @@ function planOf(model: Model, { prompts, sft, reward }: PpoInputs, config: PpoCo
     reference: activate(sft),
     criticStart,
     judge: isFunction ? reward : (responses) => lastScores(model, activate(reward), responses),
+    blankReward: isFunction ? Number.POSITIVE_INFINITY : config.blankReward,
     rewardBias: isFunction ? 0 : Number(reward.metadata[REWARD_BIAS_KEY] ?? 0),
     bucket: ppoBucket(prompts, config),
     minibatches,
@@ -229,11 +235,11 @@ async function* rollOut(
   const offset = valueOffset(plan, normaliser);
   const scale = first ? gain : 1;
   for (const row of judged.values) for (const t of row.keys()) row[t] = row[t] * scale + offset;
-  let rewards = raw.map((reward, k) => reward * gain + bias - (responses[k].finished ? 0 : config.missingEosPenalty));
-  if (config.permuteRewards) {
-    const order = permutation(rewards.length, { seed, purpose: 'permute', step: -1 - state.iteration });
-    rewards = rewards.map((_, k) => rewards[order[k]]);
-  }
+  const { missingEosPenalty } = config;
+  const normalised = raw.map((reward) => reward * gain + bias);
+  const paid = payments(model, responses, normalised, { missingEosPenalty, blankReward: plan.blankReward });
+  const order = permutation(paid.length, { seed, purpose: 'permute', step: -1 - state.iteration });
+  const rewards = config.permuteRewards ? paid.map((_, k) => paid[order[k]]) : paid;
   for (const [k, shown] of responses.slice(0, 3).entries()) {
     const [prompt, response] = [shown.prompt, shown.response].map((ids) => model.tokenizer.decode(ids));
     yield { kind: 'sample', step: state.step, prompt, response, reward: rewards[k] };

@@ -105,6 +105,24 @@ export async function* asWork<Result>(
   }
 }
 
+/**
+ * What responses earn, given their normalised rewards. No comparison holds a blank response, so a reward model can only
+ * guess what one is worth: it earns `blankReward` at most.
+ */
+export function payments(
+  { tokenizer }: Model,
+  responses: readonly Sampled[],
+  rewards: readonly number[],
+  options: { readonly blankReward: number; readonly missingEosPenalty: number },
+): number[] {
+  return responses.map(({ response, finished }, k) => {
+    const blank = tokenizer.decode(response).trim() === '';
+    return (
+      (blank ? Math.min(rewards[k], options.blankReward) : rewards[k]) - (finished ? 0 : options.missingEosPenalty)
+    );
+  });
+}
+
 export interface AdvantageOptions {
   readonly klCoefficient: number;
   readonly gamma: number;
