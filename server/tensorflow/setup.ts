@@ -11,7 +11,7 @@ import {
   type Native,
   type NativeRecord,
   nativeHome,
-  readNative,
+  nativeOf,
   recordName,
   recordOf,
   tfjsNodePackage,
@@ -131,19 +131,20 @@ async function install(source: Source, folder: string, options: SetupOptions): P
     const binding = await layOut(source, { ...options, whole, scratch, home: folder, mayBePublished });
     const result = await check(binding, options, 'check');
     const { version: tfjsNode } = tfjsNodePackage();
-    writeRecord(whole, {
+    const record: NativeRecord = {
       version: 1,
       tfjsNode,
       libtensorflow: result.libtensorflow,
       binding: relative(whole, binding).replaceAll('\\', '/'),
       files: sizesBelow(whole),
       installedAt: new Date().toISOString(),
-    });
+    };
+    writeRecord(whole, record);
     await flush(whole);
     options.signal.throwIfAborted();
     const place = join(folder, versionsName(tfjsNode, result.libtensorflow));
     putInPlace(whole, place, join(staging, 'replaced'));
-    return { status: 'installed', native: readNative(place)!, check: result };
+    return { status: 'installed', native: nativeOf(place, record), check: result };
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }
