@@ -12,6 +12,7 @@ import {
   type NativeRecord,
   nativeHome,
   nativeOf,
+  readNative,
   recordName,
   recordOf,
   tfjsNodePackage,
@@ -123,6 +124,7 @@ async function installPublished(folder: string, options: SetupOptions): Promise<
 }
 
 async function install(source: Source, folder: string, options: SetupOptions): Promise<SetupResult> {
+  const began = new Date().toISOString();
   const staging = newStaging(folder);
   try {
     const whole = join(staging, 'native');
@@ -143,6 +145,9 @@ async function install(source: Source, folder: string, options: SetupOptions): P
     await flush(whole);
     options.signal.throwIfAborted();
     const place = join(folder, versionsName(tfjsNode, result.libtensorflow));
+    const other = readNative(place);
+    // Another set-up was faster, and its libraries may be in use already.
+    if (other && other.installedAt > began) return { status: 'installed', native: other, check: result };
     putInPlace(whole, place, join(staging, 'replaced'));
     return { status: 'installed', native: nativeOf(place, record), check: result };
   } finally {
