@@ -1,8 +1,7 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, createWriteStream, rmSync, statSync } from 'node:fs';
+import { accessSync, constants, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, isAbsolute, join, resolve } from 'node:path';
-import { finished } from 'node:stream/promises';
 import { UserError } from '../errors.ts';
 import { nodeApiVersion, tfjsNodePackage } from './home.ts';
 
@@ -15,7 +14,7 @@ export interface CompileOptions {
   readonly include: string;
   /** The binding's path. */
   readonly binding: string;
-  /** Gets what the compiler prints; stays where it fails. */
+  /** Gets what the compiler printed, where it fails. */
   readonly log: string;
   readonly signal: AbortSignal;
   /** Names the compiler (CXX) and where to look for one (PATH); default the process's own. */
@@ -30,30 +29,29 @@ export interface CompileOptions {
 export async function compileBinding(options: CompileOptions): Promise<void> {
   const { log, signal, env = process.env } = options;
   const [compiler, ...given] = findCompiler(env);
-  const output = createWriteStream(log);
   const child = spawn(compiler, [...given, ...compilerArguments(options)], {
     env,
     signal,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const lines: string[] = [];
+  let said = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.setEncoding('utf8').on('data', (text: string) => {
-      output.write(text);
-      lines.push(...text.split('\n'));
+      said += text;
     });
   }
   const ending = await new Promise<string | undefined>((done) => {
     child.on('error', (error) => done(error.message));
     child.on('close', (code, killed) => done(code === 0 ? undefined : `${killed ?? `exit code ${code}`}`));
   });
-  await finished(output.end());
   signal.throwIfAborted();
-  if (ending === undefined) {
-    rmSync(log);
-    return;
-  }
-  const reason = lines.find((line) => /\b(error|undefined reference|cannot find)\b/i.test(line))?.trim();
+  if (ending === undefined) return;
+  writeFileSync(log, said);
+  const telling = /\b(error|undefined reference|cannot find)\b/i;
+  const reason = said
+    .split('\n')
+    .find((line) => telling.test(line))
+    ?.trim();
   throw new UserError(
     `The C++ compiler ${compiler} could not build tfjs-node's binding (${ending}${reason ? `; ${reason}` : ''}): see ${log}, which holds all that it said, and mend that or name another compiler with the environment variable CXX.`,
   );
@@ -70,15 +68,18 @@ export function findCompiler(env: NodeJS.ProcessEnv): string[] {
     const path = findProgram(name, env.PATH ?? '');
     if (path) return [path, ...rest];
   }
-  const found =
-    named.length > 0
-      ? `The C++ compiler that CXX names, ${named[0]}, is not there`
-      : 'This machine has no C++ compiler (neither c++, g++ nor clang++ is in PATH), and tfjs-node must be compiled';
   const help =
     process.platform === 'darwin'
       ? 'xcode-select --install'
       : 'on Debian or Ubuntu "apt install g++", on Fedora "dnf install gcc-c++"';
-  throw new UserError(`${found}: install one (${help}) and run the same command again.`);
+  if (named.length > 0) {
+    throw new UserError(
+      `The C++ compiler that the environment variable CXX names, ${named[0]}, is not there: install it, or unset CXX.`,
+    );
+  }
+  throw new UserError(
+    `This machine has no C++ compiler (neither c++, g++ nor clang++ is in PATH), and tfjs-node's binding must be compiled: install one (${help}) and run the same command again.`,
+  );
 }
 
 function findProgram(name: string, path: string): string | undefined {

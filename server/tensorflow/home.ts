@@ -72,12 +72,16 @@ export function readNative(folder: string): Native | undefined {
     const record: NativeRecord = JSON.parse(readFileSync(join(folder, recordName), 'utf8'));
     const whole = Object.entries(record.files).every(([name, bytes]) => statSync(join(folder, name)).size === bytes);
     if (record.version !== 1 || !whole) return undefined;
-    const { tfjsNode, libtensorflow, files, installedAt } = record;
-    return { folder, binding: join(folder, record.binding), tfjsNode, libtensorflow, files, installedAt };
+    return nativeOf(folder, record);
   } catch {
     // Whatever is wrong with it, it is no installation; setting up again replaces it.
     return undefined;
   }
+}
+
+/** The installation in `folder` as its record tells it. */
+export function nativeOf(folder: string, { version: _, ...record }: NativeRecord): Native {
+  return { ...record, folder, binding: join(folder, record.binding) };
 }
 
 /** What installed.json holds for an installation. */

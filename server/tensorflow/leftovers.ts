@@ -1,13 +1,11 @@
-import { mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const prefix = '.staging-';
 
 /** A new folder beside the installations, in which one is put together; its name tells whose it is. */
 export function newStaging(home: string): string {
-  const folder = join(home, `${prefix}${process.pid}-${Date.now().toString(36)}`);
-  mkdirSync(folder, { recursive: true });
-  return folder;
+  return mkdtempSync(join(home, `${prefix}${process.pid}-`));
 }
 
 /** Removes what a set-up that was killed left behind, but not what another one is at work on. */

@@ -11,6 +11,7 @@ import {
   type Native,
   type NativeRecord,
   nativeHome,
+  nativeOf,
   readNative,
   recordName,
   recordOf,
@@ -123,6 +124,7 @@ async function installPublished(folder: string, options: SetupOptions): Promise<
 }
 
 async function install(source: Source, folder: string, options: SetupOptions): Promise<SetupResult> {
+  const began = new Date().toISOString();
   const staging = newStaging(folder);
   try {
     const whole = join(staging, 'native');
@@ -131,19 +133,23 @@ async function install(source: Source, folder: string, options: SetupOptions): P
     const binding = await layOut(source, { ...options, whole, scratch, home: folder, mayBePublished });
     const result = await check(binding, options, 'check');
     const { version: tfjsNode } = tfjsNodePackage();
-    writeRecord(whole, {
+    const record: NativeRecord = {
       version: 1,
       tfjsNode,
       libtensorflow: result.libtensorflow,
       binding: relative(whole, binding).replaceAll('\\', '/'),
       files: sizesBelow(whole),
       installedAt: new Date().toISOString(),
-    });
+    };
+    writeRecord(whole, record);
     await flush(whole);
     options.signal.throwIfAborted();
     const place = join(folder, versionsName(tfjsNode, result.libtensorflow));
+    const other = readNative(place);
+    // Another set-up was faster, and its libraries may be in use already.
+    if (other && other.installedAt > began) return { status: 'installed', native: other, check: result };
     putInPlace(whole, place, join(staging, 'replaced'));
-    return { status: 'installed', native: readNative(place)!, check: result };
+    return { status: 'installed', native: nativeOf(place, record), check: result };
   } finally {
     rmSync(staging, { recursive: true, force: true });
   }

@@ -118,9 +118,9 @@ export function writeTree(folder: string, files: Iterable<readonly [string, Buff
   }
 }
 
-/** A program that stands in for a C++ compiler; `body` is a shell script that knows the binding's path as $out. */
+/** A program that stands in for a C++ compiler; `body` is a shell script that knows the binding's path as $out, all words as $given. */
 export function fakeCompiler(path: string, body: string): string {
-  const findOutput = 'while [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done';
+  const findOutput = 'given="$*"\nwhile [ $# -gt 0 ]; do [ "$1" = -o ] && out=$2; shift; done';
   writeFileSync(path, `#!/bin/sh\n${findOutput}\n${body}\n`);
   chmodSync(path, 0o755);
   return path;

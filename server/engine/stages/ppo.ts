@@ -17,6 +17,7 @@ import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket
 import {
   finishRollout,
   judgeResponses,
+  minibatch,
   normaliserOf,
   payments,
   promptRows,
@@ -272,7 +273,7 @@ async function* updatePolicy(
   const rows = rolloutRows(state.rollout!);
   const graph = policyGraph(plan.model, plan.policyKind, plan.bucket, config);
   while (state.position < policySteps) {
-    const part = minibatch(plan, rows, state, Math.floor(state.position / plan.minibatches));
+    const part = minibatch(rows, state, plan, Math.floor(state.position / plan.minibatches));
     const figures = yield* accumulatePolicy(policy, graph, part, config);
     const { norm, notice } = await policy.update(learningRate(plan, state));
     addTo(state.sums, { ...figures, policyUpdates: 1 });
@@ -306,7 +307,7 @@ async function* updateCritic(
   const graph = criticGraph(plan.model, plan.criticKind, plan.bucket, plan.config);
   const offset = valueOffset(plan, state.normaliser!);
   while (state.position < iterationSteps) {
-    const part = minibatch(plan, rows, state, Math.floor((state.position - policySteps) / plan.minibatches));
+    const part = minibatch(rows, state, plan, Math.floor((state.position - policySteps) / plan.minibatches));
     const figures = yield* accumulateCritic(critic, graph, part, offset);
     const { norm, notice } = await critic.update(learningRate(plan, state));
     addTo(state.sums, { ...figures, criticUpdates: 1 });
@@ -316,18 +317,6 @@ async function* updateCritic(
     yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'val/grad_norm': norm } };
     if (notice !== undefined) yield { kind: 'notice', message: notice };
   }
-}
-
-/** The responses of the next update: each epoch goes through the rollout in an order of its own. */
-function minibatch<Row>(
-  { config, minibatches, seed }: PpoPlan,
-  rows: readonly Row[],
-  state: PpoState,
-  epoch: number,
-): Row[] {
-  const order = permutation(rows.length, { seed, purpose: 'permute', step: state.iteration * 1024 + epoch });
-  const start = (state.position % minibatches) * config.batchSize;
-  return [...order.subarray(start, start + config.batchSize)].map((row) => rows[row]);
 }
 
 function learningRate({ config }: PpoPlan, { iteration }: PpoState): number {

@@ -198,6 +198,19 @@ export function promptRows(count: number, batch: number, iteration: number, seed
   });
 }
 
+/** The rows of the next update: each epoch goes through the rollout in an order of its own. */
+export function minibatch<Row>(
+  rows: readonly Row[],
+  { iteration, position }: { readonly iteration: number; readonly position: number },
+  plan: { readonly config: { readonly batchSize: number }; readonly minibatches: number; readonly seed: number },
+  epoch: number,
+): Row[] {
+  const { config, minibatches, seed } = plan;
+  const order = permutation(rows.length, { seed, purpose: 'permute', step: iteration * 1024 + epoch });
+  const start = (position % minibatches) * config.batchSize;
+  return [...order.subarray(start, start + config.batchSize)].map((row) => rows[row]);
+}
+
 /** Gain and bias that give these rewards mean 0 and deviation 1 (mean 0 alone, where they are all the same). */
 export function normaliserOf(rewards: readonly number[]): { gain: number; bias: number } {
   const spread = deviation(rewards);

@@ -54,7 +54,7 @@ function requireWithBinding(binding: string): TensorFlow {
   }
 }
 
-/** What tfjs-node calls of Node's util was deprecated, warns in Node 22, and is gone from Node 23 on. */
+/** What tfjs-node calls of Node's util is deprecated: isNullOrUndefined is gone from Node 23 on, isArray warns. */
 function restoreUtil(): void {
   const util = createRequire(import.meta.url)('node:util');
   util.isNullOrUndefined = (value: unknown) => value === null || value === undefined;

@@ -3,9 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineProcess } from '../../../server/jobs/engineProcess.ts';
 import type { EngineEvents, TrainParams } from '../../../server/protocol/engine.ts';
-import { findNative } from '../../../server/tensorflow/home.ts';
 import { bundleProgram } from '../../support/bundle.ts';
-import { skip } from '../../support/skip.ts';
+import { nativeTensorflow } from '../../support/native.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 import { writeTinyModel } from '../../support/tinyModel.ts';
 
@@ -64,7 +63,7 @@ describe('train on tensorflow', function () {
     ['onnx', 'tensorflow'],
   ] as const) {
     it(`a run begun on ${first} is finished on ${second}, which is told`, async function () {
-      if (findNative() === undefined) skip(this, 'TensorFlow is not set up here: npm run setup:tensorflow');
+      nativeTensorflow(this);
       const out = join(folder.path, first);
       const begun = await sit({ out, engine: first }, { until: { stage: 'reward', step: 2 } });
       assert.equal(begun.summary.status, 'paused');
