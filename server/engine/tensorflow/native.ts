@@ -13,12 +13,12 @@ let loaded: TensorFlow | undefined;
  * @throws UserError where no native part is set up, or it does not load
  */
 export function loadNative(binding = findNative()?.binding): TensorFlow {
-  if (loaded) return loaded;
   if (binding === undefined) {
     throw new UserError(
       'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once, or choose the engine onnx.',
     );
   }
+  if (loaded) return loaded;
   restoreUtil();
   // The runtime's hints on its own compilation; warnings and errors stay.
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '1';

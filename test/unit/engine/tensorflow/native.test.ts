@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { loadNative } from '../../../../server/engine/tensorflow/native.ts';
 import { checkNative } from '../../../../server/tensorflow/check.ts';
 import { tfjsNodePackage } from '../../../../server/tensorflow/home.ts';
+import { bundleProgram } from '../../../support/bundle.ts';
 import { nativeTensorflow } from '../../../support/native.ts';
 import { node24 } from '../../../support/otherNode.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
@@ -37,11 +37,13 @@ describe('the native part of TensorFlow', () => {
     }
   });
 
-  it('a binding that does not load is said in one sentence, and the package that finds bindings stays the real one', () => {
+  it('a binding that does not load is said in one sentence, and the package that finds bindings stays the real one', async () => {
     const binding = temporary.write('tfjs_binding.node', 'not a library');
-    assert.throws(() => loadNative(binding), /^UserError: TensorFlow's native part does not load \(.*\): run `npm run/);
-    const require = createRequire(join(tfjsNodePackage().folder, 'package.json'));
-    assert.equal(require.cache[require.resolve('@mapbox/node-pre-gyp')], undefined);
+    const program = await bundleProgram('test/support/loadBinding.ts');
+    const { stdout } = spawnSync(process.execPath, [program, binding], { encoding: 'utf8' });
+    const { thrown, left } = JSON.parse(stdout);
+    assert.match(thrown, /^UserError: TensorFlow's native part does not load \(.*\): run `npm run/);
+    assert.equal(left, false);
   });
 
   it("gives back to Node's util what tfjs-node calls and Node 24 has not", function () {
