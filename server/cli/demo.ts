@@ -6,6 +6,7 @@ import { type TasteName, tastes } from '../demo/judge.ts';
 import { Progress } from '../demo/progress.ts';
 import { renderReport } from '../demo/report.ts';
 import { type DemoSettings, embeddedDemo, instructDemo } from '../demo/settings.ts';
+import { requireNative } from '../tensorflow/home.ts';
 import { choiceFlag, command, textFlag } from './command.ts';
 import { type Console, printable } from './console.ts';
 import { engineFlag, jsonFlag, seedFlag } from './flags.ts';
@@ -28,6 +29,8 @@ Leaves a report (report.html), the data, the adapters and the metrics in the run
   },
   operands: [],
   async run({ model, taste, out, engine, seed = 1 }, _, console) {
+    // Said now, not after minutes of sampling.
+    if (engine === 'tensorflow') requireNative();
     const base = model === undefined ? embeddedDemo(seed) : instructDemo(model);
     const settings: DemoSettings = { ...base, taste: taste ?? base.taste, engine };
     const folder = resolve(out ?? join('.palate', 'demo', new Date().toISOString().replaceAll(/[:.]/g, '-')));

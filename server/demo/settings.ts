@@ -49,7 +49,7 @@ export function embeddedDemo(seed: number): DemoSettings {
       ppo: {
         learningRate: 5e-4,
         valueHeadLearningRate: 5e-3,
-        iterations: 12,
+        iterations: 14,
         rolloutBatch: 128,
         batchSize: 32,
         microBatchTokens: 2048,

@@ -67,12 +67,9 @@ export class Model {
     return session;
   }
 
-  /**
-   * Whether a training graph computes its layers again in the backward pass. In TensorFlow always: its tape would keep
-   * every intermediate value, 11 GB where 2 do.
-   */
+  /** Whether a training graph computes its layers again in the backward pass. */
   recomputes(config: { readonly recompute: boolean }): boolean {
-    return config.recompute || this.runtime.name === 'tensorflow';
+    return config.recompute || this.runtime.alwaysRecomputes;
   }
 
   async release(): Promise<void> {

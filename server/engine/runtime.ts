@@ -5,6 +5,8 @@ import type { BaseModel } from './weights/types.ts';
 /** What runs graphs: onnxruntime, or TensorFlow. */
 export interface Runtime {
   readonly name: EngineName;
+  /** Whether layers are computed again in the backward pass, whatever the configuration says. */
+  readonly alwaysRecomputes: boolean;
   compile(build: Build, options?: CompileOptions): Promise<Session>;
   /** Bytes that the frozen weights take beyond those of the base itself. */
   weightBytes(base: BaseModel): number;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
+import { UserError } from '../errors.ts';
 import { palateHome } from '../paths.ts';
 
 /** The native part of @tensorflow/tfjs-node as it is installed: libtensorflow and the binding to Node. */
@@ -54,6 +55,15 @@ export function versionsName(tfjsNode: string, libtensorflow: string): string {
 /** The native part for this tfjs-node, platform and processor; of several the one that was set up last. */
 export function findNative(home = palateHome()): Native | undefined {
   return installedNatives(home)[0];
+}
+
+/** The same; throws a UserError that names the command which sets it up, where it is not. */
+export function requireNative(home = palateHome()): Native {
+  const native = findNative(home);
+  if (native !== undefined) return native;
+  throw new UserError(
+    'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once, or choose the engine onnx.',
+  );
 }
 
 /** Every whole installation for this tfjs-node, platform and processor, the newest first. */

@@ -25,7 +25,8 @@ describe('palate', () => {
   });
 
   function start(...args: string[]): ChildProcess {
-    const env = { ...process.env, npm_lifecycle_event: undefined, PALATE_DEBUG: undefined };
+    const home = join(temporary.path, 'home');
+    const env = { ...process.env, npm_lifecycle_event: undefined, PALATE_DEBUG: undefined, PALATE_HOME: home };
     return spawn(process.execPath, [program, engine, ...args], {
       cwd: temporary.path,
       env,
@@ -208,6 +209,7 @@ describe('palate', () => {
       [['generate', '--modle', 'm', 'a'], /^palate generate has no flag --modle\. Did you mean --model\?$/],
       [['generate', ...model, '--greedy', '--temperature', '1', 'a'], /^--greedy and --temperature exclude each other/],
       [['generate', ...model, '--greedy', '--top-k', '3', 'a'], /^--greedy and --top-k exclude each other/],
+      [['demo', '--engine', 'tensorflow'], /^The TensorFlow engine has no native part on this machine: run `npm run/],
       [['train', '--stage', 'sft', '--engine', 'torch'], /^--engine is one of onnx, tensorflow, not "torch"\.$/],
       [['generate', ...model, '--top-p', '2', 'a'], /^--top-p takes a number above 0 and at most 1, not "2"/],
       [['generate', '--model', 'missing', 'a'], /^missing: there is no such model\.$/],

@@ -40,7 +40,13 @@ export async function compile(
 }
 
 /** onnxruntime on the CPU: the engine of every rollout, and of training unless another is asked for. */
-export const onnx: Runtime = { name: 'onnx', compile, weightBytes: () => 0, async release() {} };
+export const onnx: Runtime = {
+  name: 'onnx',
+  alwaysRecomputes: false,
+  compile,
+  weightBytes: () => 0,
+  async release() {},
+};
 
 function gradientOutputs(
   builder: GraphBuilder,

@@ -52,7 +52,13 @@ export async function openRun(folder: string, params: TrainParams, plan: RunPlan
   const now = new Date().toISOString();
   let manifest: RunManifest = { ...(found ?? newManifest(plan.base, now)), versions: versionsOf(plan) };
   for (const [stage, wanted] of settings) {
-    if (manifest.stages.some((record) => record.stage === stage)) continue;
+    const known = manifest.stages.find((record) => record.stage === stage);
+    // What has not begun runs as it is asked for now: engine and threads may be others.
+    if (known?.status === 'waiting') {
+      const stages = manifest.stages.map((record) => (record === known ? { ...record, settings: wanted } : record));
+      manifest = { ...manifest, stages };
+    }
+    if (known !== undefined) continue;
     const record: StageRecord = {
       stage,
       status: 'waiting',

@@ -23,6 +23,12 @@ export function gradientsOf(
     const { value, grads } = engine.gradients(y, [...xs], dy, true);
     value.dispose();
     return xs.map((x, k) => grads[k] ?? tf.zeros(x.shape));
+  } catch (error) {
+    // What the tape saved would outlive the scope that failed.
+    if (engine.state.activeTape !== activeTape) {
+      for (const { saved } of engine.state.activeTape ?? []) for (const tensor of saved ?? []) tensor.dispose();
+    }
+    throw error;
   } finally {
     engine.state.activeTape = activeTape;
   }

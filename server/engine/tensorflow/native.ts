@@ -1,6 +1,6 @@
 import { createRequire, Module } from 'node:module';
 import { UserError } from '../../errors.ts';
-import { findNative, tfjsNodePackage } from '../../tensorflow/home.ts';
+import { requireNative, tfjsNodePackage } from '../../tensorflow/home.ts';
 
 type TensorFlow = typeof import('@tensorflow/tfjs-node');
 
@@ -12,12 +12,7 @@ let loaded: TensorFlow | undefined;
  * @param binding the path of tfjs_binding.node; default the one that is set up
  * @throws UserError where no native part is set up, or it does not load
  */
-export function loadNative(binding = findNative()?.binding): TensorFlow {
-  if (binding === undefined) {
-    throw new UserError(
-      'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once, or choose the engine onnx.',
-    );
-  }
+export function loadNative(binding = requireNative().binding): TensorFlow {
   if (loaded) return loaded;
   restoreUtil();
   // The runtime's hints on its own compilation; warnings and errors stay.

@@ -1,4 +1,4 @@
-import { findNative } from '../../tensorflow/home.ts';
+import { requireNative } from '../../tensorflow/home.ts';
 import { loadNative } from './native.ts';
 import { TensorFlowRuntime } from './program.ts';
 
@@ -11,10 +11,6 @@ import { TensorFlowRuntime } from './program.ts';
 export function openTensorFlow(threads: number): TensorFlowRuntime {
   process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   process.env.TF_NUM_INTEROP_THREADS ??= '1';
-  const native = findNative();
-  const tf = loadNative(native?.binding);
-  const versions: Record<string, string> = native
-    ? { '@tensorflow/tfjs-node': native.tfjsNode, libtensorflow: native.libtensorflow }
-    : {};
-  return new TensorFlowRuntime(tf, versions);
+  const { binding, tfjsNode, libtensorflow } = requireNative();
+  return new TensorFlowRuntime(loadNative(binding), { '@tensorflow/tfjs-node': tfjsNode, libtensorflow });
 }

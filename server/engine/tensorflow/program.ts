@@ -36,6 +36,8 @@ interface Evaluation {
 /** TensorFlow as a runtime. A definition is gone through at every run; frozen weights are copied once. */
 export class TensorFlowRuntime implements Runtime {
   readonly name = 'tensorflow';
+  /** One tape over SmolLM2-135M would keep 11 GB, where 2 do. */
+  readonly alwaysRecomputes = true;
   readonly versions: Readonly<Record<string, string>>;
   private readonly tf: TensorFlow;
   /** By the array that was fed: all sessions on one base share its weights. */

@@ -86,17 +86,15 @@ function overVocabulary(tf: TensorFlow, rule: Rule, given: Given, { weight, diff
       return chunks[0].map((_, part) => tf.concat(chunks.map((parts) => parts[part])));
     });
     // tfjs frees what is not saved.
-    save([hidden, temperature, ...(target ? [target] : []), ...jacobian]);
+    save([hidden, temperature, ...(target ? [target] : []), ...(trained ? [trained] : []), ...jacobian]);
     const gradFunc = (dy: tfjs.Tensor, saved: tfjs.Tensor[]) => {
-      const [keptHidden, keptTemperature, keptTarget] = saved;
+      const [keptHidden, keptTemperature] = saved;
       const slope = tf.expandDims(tf.div(dy, keptTemperature), 1); // [P, 1]
       const dHidden = tf.mul(slope, saved.at(-1)!);
       if (trained === undefined) return [dHidden];
-      const kept = { ...operands, hidden: keptHidden, temperature: keptTemperature } as Operands;
-      return [
-        dHidden,
-        matrixGradient(tf, rule, target ? { ...kept, target: keptTarget as tfjs.Tensor1D } : kept, slope),
-      ];
+      const [keptTarget, matrix] = target ? saved.slice(2) : [undefined, saved[2]];
+      const kept = { hidden: keptHidden, temperature: keptTemperature, target: keptTarget, matrix } as Operands;
+      return [dHidden, matrixGradient(tf, rule, kept, slope)];
     };
     return { value, gradFunc };
   };

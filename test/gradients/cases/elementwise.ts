@@ -148,6 +148,15 @@ const logic: GradientCase[] = [
       feeds: { x: { shape: [2, 1], data: [-1, 1] }, y: { shape: [2], data: [1, -1] } },
     },
   }),
+  ...casesOf('and', {
+    'of parameters, which get no gradient through it': {
+      build: (ops) => {
+        const [p, q] = [ops.parameter('p', [2, 3]), ops.parameter('q', [3])];
+        return ops.mul(p, ops.toFloat(ops.and(ops.less(p, 1), ops.less(q, 1))));
+      },
+      feeds: { p: small, q: { shape: [3], data: [0.5, 2, -3] } },
+    },
+  }),
   ...casesOf('toFloat', {
     'of int32': {
       build: (ops) => ops.toFloat(ops.input('i', [4], 'int32')),

@@ -74,6 +74,7 @@ describe('train on tensorflow', function () {
         finished.notices.some((notice) => notice.includes(`on the engine ${first} and goes on with ${second}`)),
       );
       const { versions, stages } = manifestOf(out);
+      assert.equal(stages[2].settings.engine, second);
       assert.equal('libtensorflow' in versions, second === 'tensorflow');
       assert.deepEqual(
         stages.map(({ status }: { status: string }) => status),
