@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Measurement } from '../measure.ts';
-import { measureApart, serveParts } from './support/apart.ts';
+import { measureApart, serveApart } from '../support/apart.ts';
+import type { Measured } from './support/figures.ts';
 import { parts } from './support/parts.ts';
 
 const program = fileURLToPath(import.meta.url);
@@ -11,9 +12,10 @@ export const measurement: Measurement = {
   async run(report) {
     for (const part of Object.keys(parts)) {
       report.note(part);
-      for (const { name, value, unit, bar } of await measureApart(program, part)) report.figure(name, value, unit, bar);
+      for (const { name, value, unit, bar } of await measureApart<Measured[]>(program, [part]))
+        report.figure(name, value, unit, bar);
     }
   },
 };
 
-await serveParts(program, parts);
+await serveApart(program, ([part]) => parts[part]());

@@ -8,8 +8,8 @@ import { loadBaseModel } from '../../server/engine/weights/load.ts';
 import { packageRoot } from '../../server/paths.ts';
 import { type EngineName, engineNames } from '../../server/protocol/types.ts';
 import type { Measurement } from '../measure.ts';
-import { measureApart, type Parts, serveParts } from './support/apart.ts';
-import { type Measured, peakGigabytes } from './support/figures.ts';
+import { measureApart, serveApart } from '../support/apart.ts';
+import { type Measured, type Parts, peakGigabytes } from './support/figures.ts';
 import { openSmollm } from './support/smollm.ts';
 import { batch, time, trainingStep } from './support/step.ts';
 
@@ -22,7 +22,7 @@ export const measurement: Measurement = {
     const ratios: Record<string, number> = {};
     for (const part of Object.keys(parts)) {
       report.note(part);
-      for (const { name, value, unit, bar } of await measureApart(program, part)) {
+      for (const { name, value, unit, bar } of await measureApart<Measured[]>(program, [part])) {
         report.figure(name, value, unit, bar);
         if (unit === 'tokens/s') ratios[name] = value;
       }
@@ -60,4 +60,4 @@ async function row(name: string, opening: Promise<Model>, recompute: boolean): P
   ];
 }
 
-await serveParts(program, parts);
+await serveApart(program, ([part]) => parts[part]());

@@ -1,5 +1,3 @@
-import { fork } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +17,14 @@ import { openTensorFlow } from '../../server/engine/tensorflow/open.ts';
 import { loadBaseModel } from '../../server/engine/weights/load.ts';
 import { UserError } from '../../server/errors.ts';
 import { type EngineName, engineNames } from '../../server/protocol/types.ts';
+import { relativeError } from '../../test/support/close.ts';
 import { testData } from '../../test/support/testData.ts';
+import { peakGigabytes } from '../benches/support/figures.ts';
 import type { Measurement, Report } from '../measure.ts';
+import { measureApart, serveApart } from '../support/apart.ts';
 import { proveDemo } from './support/demo.ts';
+
+const program = fileURLToPath(import.meta.url);
 
 export const measurement: Measurement = {
   description:
@@ -51,7 +54,7 @@ async function proveGradients(report: Report, work: string): Promise<void> {
   const told: Partial<Record<EngineName, Told>> = {};
   for (const engine of engineNames) {
     report.note(`SmolLM2-135M-Instruct: gradients on ${engine}`);
-    told[engine] = await stepApart(engine, work);
+    told[engine] = await measureApart<Told>(program, [engine, work]);
   }
   for (const step of stageSteps) {
     const [found, expected] = [gradientsIn(work, 'tensorflow', step), gradientsIn(work, 'onnx', step)];
@@ -73,34 +76,7 @@ function gradientsIn(work: string, engine: EngineName, step: StageStep): Float32
   return new Float32Array(bytes.buffer, bytes.byteOffset, bytes.byteLength / 4);
 }
 
-/** max|a − b| / max|b|; NaN counts as infinitely far. */
-function relativeError(a: Float32Array, b: Float32Array): number {
-  let [difference, scale] = [0, 0];
-  for (let k = 0; k < b.length; k++) {
-    const distance = Math.abs(a[k] - b[k]);
-    difference = Number.isNaN(distance) ? Number.POSITIVE_INFINITY : Math.max(difference, distance);
-    scale = Math.max(scale, Math.abs(b[k]));
-  }
-  return difference / scale;
-}
-
-const program = fileURLToPath(import.meta.url);
-
-async function stepApart(engine: EngineName, work: string): Promise<Told> {
-  const child = fork(program, [engine, work], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-  let told: Told | undefined;
-  child.on('message', (message) => {
-    told = message as Told;
-  });
-  const [code, signal] = await once(child, 'exit');
-  if (told === undefined) throw new Error(`The step on ${engine} ended with ${signal ?? `code ${code}`}.`);
-  return told;
-}
-
-if (process.argv[1] === program && process.send !== undefined) {
-  const [, , engine, work] = process.argv;
-  process.send(await step(engine as EngineName, work), () => process.disconnect());
-}
+await serveApart(program, ([engine, work]) => step(engine as EngineName, work));
 
 async function step(engine: EngineName, work: string): Promise<Told> {
   const folder = testData('SmolLM2-135M-Instruct');
@@ -117,7 +93,7 @@ async function step(engine: EngineName, work: string): Promise<Told> {
     sft: await firstStep(model, sft, sft.start(), fileOf(work, engine, 'sft')),
     reward: await firstStep(model, reward, reward.start(), fileOf(work, engine, 'reward')),
   };
-  return { gigabytes: (process.resourceUsage().maxRSS * 1024) / 1e9, ends };
+  return { gigabytes: peakGigabytes(), ends };
 }
 
 /** Eight comparisons of real text; which is better does not matter here. */

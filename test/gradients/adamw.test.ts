@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { type AdamOptions, adamwStep, adamwStepEpsilonHat } from '../../server/engine/optim/adamw.ts';
-import { engines, relativeError } from '../support/checkGradient.ts';
+import { engines } from '../support/checkGradient.ts';
+import { relativeError } from '../support/close.ts';
 import { random } from '../support/reference/random.ts';
 import { ReferenceBuilder, valueOf } from '../support/reference.ts';
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { type Build, checkGradient, type Engine, engines, relativeError } from '../support/checkGradient.ts';
+import { type Build, checkGradient, type Engine, engines } from '../support/checkGradient.ts';
+import { relativeError } from '../support/close.ts';
 import { random } from '../support/reference/random.ts';
 import { ReferenceBuilder, valueOf } from '../support/reference.ts';
 

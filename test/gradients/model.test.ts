@@ -11,14 +11,8 @@ import {
 } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { completionLoss } from '../../server/engine/losses/completion.ts';
-import {
-  type Build,
-  checkGradient,
-  engines,
-  type Feeds,
-  gradientsOf,
-  relativeError,
-} from '../support/checkGradient.ts';
+import { type Build, checkGradient, engines, type Feeds, gradientsOf } from '../support/checkGradient.ts';
+import { relativeError } from '../support/close.ts';
 import { randomIndices } from '../support/reference/random.ts';
 import { randomFeeds } from './randomFeeds.ts';
 

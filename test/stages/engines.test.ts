@@ -6,7 +6,7 @@ import { ppoConfig, ppoStage } from '../../server/engine/stages/ppo.ts';
 import { rewardConfig, rewardStage } from '../../server/engine/stages/reward.ts';
 import { sftConfig, sftStage } from '../../server/engine/stages/sft.ts';
 import type { Serialisable, Stage, StageEvent } from '../../server/engine/stages/stage.ts';
-import { relativeError } from '../support/checkGradient.ts';
+import { relativeError } from '../support/close.ts';
 import { randomPairs, randomSequences } from '../support/sequences.ts';
 import { copyOf, runStage, stepMetrics } from '../support/stages.ts';
 import { openTensorFlow, tensorflow, tf } from '../support/tensorflow.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { onnx } from '../../server/engine/onnx/program.ts';
 import type { Runtime } from '../../server/engine/runtime.ts';
+import { relativeError } from './close.ts';
 import { random, randomNumbers } from './reference/random.ts';
 import { type Feed, type Leaf, ReferenceBuilder, valueOf } from './reference.ts';
 import { tensorflow } from './tensorflow.ts';
@@ -96,19 +97,6 @@ export async function gradientsOf(engine: Engine, build: Build, feeds: Feeds): P
   const base = new ReferenceBuilder(rounded);
   build(base);
   return engine.evaluate((ops) => ({ loss: ops.sum(build(ops)) }), typedFeeds(rounded, base.leaves));
-}
-
-/** max|a − b| / max|b|; where b is zero, max|a|. NaN counts as infinitely far. */
-export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  assert.equal(a.length, b.length);
-  let difference = 0;
-  let scale = 0;
-  for (let entry = 0; entry < b.length; entry++) {
-    const distance = Math.abs(a[entry] - b[entry]);
-    difference = Number.isNaN(distance) ? Number.POSITIVE_INFINITY : Math.max(difference, distance);
-    scale = Math.max(scale, Math.abs(b[entry]));
-  }
-  return scale === 0 ? difference : difference / scale;
 }
 
 /** Entry and amount of each change: a direction in the space of one parameter. */

@@ -8,6 +8,9 @@ export interface Measured {
   readonly bar?: Bar;
 }
 
+/** By name, each measured in a process of its own. */
+export type Parts = Readonly<Record<string, () => Promise<Measured[]>>>;
+
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

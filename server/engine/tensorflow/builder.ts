@@ -100,8 +100,10 @@ export class EagerBuilder extends CheckedBuilder<EagerTensor> {
 
   protected makeConstant(values: Float32Array | Int32Array, shape: readonly number[], dtype: DType): EagerTensor {
     const value = this.tf.tensor(values, [...shape], dtype);
-    // The builder hands a scalar out again, inside segments and outside.
-    return this.made({ shape, dtype, value: this.hold(value) });
+    // Kept, because the builder hands a scalar out again, inside segments and outside.
+    const tensor = { shape, dtype, value: this.hold(value) };
+    if (!this.inside) this.outer.push(tensor);
+    return tensor;
   }
 
   protected perform(

@@ -200,6 +200,14 @@ const moreHeadCases: GradientCase[] = [
       },
       feeds: { ...headFeeds(5, 3, 7, 0.7), trained: random([7, 3], 14) },
     },
+    'an output matrix that is computed': {
+      build: (ops) => {
+        const [target, temperature] = [ops.input('target', [5], 'int32'), ops.input('temperature', [])];
+        const matrix = ops.mul(ops.tanh(ops.parameter('embedding', [7, 3])), 2);
+        return ops.tokenLogProbability(ops.tanh(ops.parameter('hidden', [5, 3])), matrix, target, temperature);
+      },
+      feeds: headFeeds(5, 3, 7, 0.7),
+    },
     'the temperature gets no gradient': {
       build: (ops) =>
         ops.tokenLogProbability(
