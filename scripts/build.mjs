@@ -22,11 +22,17 @@ function filesBelow(folder) {
     .sort();
 }
 
-const isSource = (file) => /\.(ts|mjs)$/.test(file);
+const isSource = (file) => /\.(ts|mjs|css)$/.test(file);
 
 /** What a person, a script or another process starts by name. Everything else is reached by an import. */
 function entryPoints(sources) {
-  const programs = ['server/cli.ts', 'server/engine/main.ts', 'server/engine/tensorflow/check.ts'];
+  const programs = [
+    'server/cli.ts',
+    'server/main.ts',
+    'server/images/main.ts',
+    'server/engine/main.ts',
+    'server/engine/tensorflow/check.ts',
+  ];
   return sources.filter(
     (file) =>
       programs.includes(file) ||
@@ -56,7 +62,9 @@ function writeIfChanged(path, contents) {
 
 /** A deleted test must not run any more. Shared chunks stay for a day: a program under way may still import them. */
 function removeStale(written) {
-  for (const file of ['client', 'server', 'scripts', 'test', 'chunks'].flatMap((name) => filesBelow(`out/${name}`))) {
+  for (const file of ['client', 'server', 'webviews', 'scripts', 'test', 'chunks'].flatMap((name) =>
+    filesBelow(`out/${name}`),
+  )) {
     const path = join(root, file);
     if (written.has(path)) continue;
     const mayBeInUse = file.startsWith('out/chunks/') || file.endsWith('.tmp');
@@ -64,6 +72,49 @@ function removeStale(written) {
     rmSync(path, { force: true });
   }
 }
+
+const common = {
+  absWorkingDir: root,
+  outbase: '.',
+  outdir: 'out',
+  entryNames: '[dir]/[name]',
+  bundle: true,
+  sourcemap: 'linked',
+  logLevel: 'warning',
+  write: false,
+};
+
+/** Programs, scripts and tests: packages stay outside, what two of them share is a chunk. */
+const nodePrograms = (entryPoints) => ({
+  entryPoints,
+  chunkNames: 'chunks/[name]-[hash]',
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  packages: 'external',
+});
+
+/** What the editor loads into its own process: one CommonJS file, with its packages, because activation is timed. */
+const extensionHost = (entryPoints) => ({
+  entryPoints,
+  format: 'cjs',
+  outExtension: { '.js': '.cjs' },
+  platform: 'node',
+  target: 'node20',
+  external: ['vscode'],
+});
+
+/** A webview's page: a script and a style sheet that hold everything, because a page may load nothing else. */
+const browserPages = (entryPoints) => ({
+  entryPoints,
+  assetNames: 'webviews/assets/[name]-[hash]',
+  format: 'esm',
+  platform: 'browser',
+  target: 'chrome120',
+  // Every browser that an editor brings reads WOFF2.
+  loader: { '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.svg': 'text' },
+});
 
 /** Builds what is there; entry points that do not exist are left out. Throws after esbuild has printed the errors. */
 export async function build() {
@@ -73,25 +124,17 @@ export async function build() {
 
   const esbuild = await import('esbuild');
   try {
-    const result = await esbuild.build({
-      entryPoints: entryPoints(sources),
-      absWorkingDir: root,
-      outbase: '.',
-      outdir: 'out',
-      entryNames: '[dir]/[name]',
-      chunkNames: 'chunks/[name]-[hash]',
-      bundle: true,
-      splitting: true,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-      packages: 'external',
-      sourcemap: 'linked',
-      logLevel: 'warning',
-      write: false,
-    });
-    for (const { path, contents } of result.outputFiles) writeIfChanged(path, contents);
-    removeStale(new Set(result.outputFiles.map(({ path }) => path)));
+    const kinds = [
+      nodePrograms(entryPoints(sources)),
+      extensionHost(sources.filter((file) => file === 'client/extension.ts')),
+      browserPages(sources.filter((file) => /^webviews\/[^/]+\/main\.ts$/.test(file))),
+    ];
+    const results = await Promise.all(
+      kinds.filter(({ entryPoints }) => entryPoints.length > 0).map((kind) => esbuild.build({ ...common, ...kind })),
+    );
+    const outputs = results.flatMap(({ outputFiles }) => outputFiles);
+    for (const { path, contents } of outputs) writeIfChanged(path, contents);
+    removeStale(new Set(outputs.map(({ path }) => path)));
     writeIfChanged(stampFile, Buffer.from(stamp));
   } finally {
     // Otherwise esbuild's own process stays beside a training run for hours.

@@ -16,7 +16,9 @@ runNode('format and lint rules', join(modules, '@biomejs', 'biome', 'bin', 'biom
   ...(write ? ['--write'] : []),
 ]);
 if (!write) {
-  runNode('types', join(modules, 'typescript', 'bin', 'tsc'), ['--noEmit']);
+  const tsc = join(modules, 'typescript', 'bin', 'tsc');
+  runNode('types', tsc, ['--noEmit']);
+  runNode('types of what runs in a browser', tsc, ['--noEmit', '--project', 'tsconfig.browser.json']);
   const { problems, files } = checkRepository(root);
   for (const problem of problems) console.error(problem);
   conclude(`structure of ${files} files`, problems.length === 0);

@@ -3,6 +3,8 @@
  * way there. Every one of them is plain JSON. No imports but types.
  */
 
+export type * from './project.ts';
+
 export interface ChatMessage {
   readonly role: string;
   readonly content: string;

@@ -1,0 +1,84 @@
+import type {
+  ChatMessage,
+  CompareQueue,
+  Comparison,
+  Decision,
+  ExportSummary,
+  LabelProgress,
+  Modality,
+  PreferenceRow,
+  ProjectInfo,
+  Prompt,
+  Recorded,
+  Response,
+  Skip,
+} from '../protocol/types.ts';
+import type { ProjectConfig } from './projectConfig.ts';
+
+/** A prompt, where it stands, and what answers it. */
+export interface PromptEntry {
+  readonly prompt: Prompt;
+  /** Relative to the project; absent: it is known from a response only. */
+  readonly file?: string;
+  readonly line?: number;
+  readonly responses: readonly Response[];
+}
+
+/** What a generation appends to a file below responses/. */
+export interface NewResponse {
+  readonly prompt: string | readonly ChatMessage[];
+  readonly completion: string;
+  readonly finished: boolean;
+  readonly model: string;
+}
+
+/** Which decisions count for training and export. */
+export interface PreferenceOptions {
+  /** Absent: all. */
+  readonly annotators?: readonly string[];
+  readonly modality?: Modality;
+}
+
+export interface Preferences {
+  readonly rows: readonly PreferenceRow[];
+  /** Decisions that gave no row, by reason. */
+  readonly leftOut: Readonly<Record<string, number>>;
+}
+
+/** A response that somebody has decided about, for percentiles. */
+export interface LabelledResponse {
+  readonly id: string;
+  readonly prompt: Prompt;
+  readonly text: string;
+  readonly finished: boolean;
+}
+
+/**
+ * The files of one project: what is compared, and what was decided. Reads follow the files: git, an editor or another
+ * window may change them at any time. Everything that writes resolves after the flush.
+ */
+export interface ProjectStore {
+  readonly folder: string;
+  info(): Promise<ProjectInfo>;
+  /** @throws UserError naming palate.json, the key, what was found and what to do */
+  config(): Promise<ProjectConfig>;
+  prompts(): Promise<readonly PromptEntry[]>;
+
+  next(annotator: string, count: number, held: readonly string[]): Promise<CompareQueue>;
+  comparison(annotator: string, id: string): Promise<Comparison | null>;
+  decide(annotator: string, decision: Decision): Promise<Recorded>;
+  skip(annotator: string, skip: Skip): Promise<Recorded>;
+  undo(annotator: string): Promise<Recorded | null>;
+  redo(annotator: string): Promise<Recorded | null>;
+  progress(annotator: string): Promise<LabelProgress>;
+
+  /** Appends to responses/NAME.jsonl, flushed. */
+  addResponses(name: string, responses: readonly NewResponse[]): Promise<void>;
+  preferences(options?: PreferenceOptions): Promise<Preferences>;
+  exportPreferences(path: string, options?: PreferenceOptions): Promise<ExportSummary>;
+  labelledResponses(): Promise<readonly LabelledResponse[]>;
+
+  /** Calls back after files changed, ours or others', at most once in 200 ms. Returns what ends it. */
+  onChange(listener: (what: 'feedback' | 'content' | 'config') => void): () => void;
+  close(): Promise<void>;
+}
