@@ -12,6 +12,7 @@ import type { ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import { registerHandlers } from './dispatcher.ts';
 import { createHandlers } from './handlers.ts';
+import { faultText, logTo } from './log.ts';
 import { createNotifier } from './notifier.ts';
 import { activeRewardModel, requireTrust, type ServerState, watchProject } from './serverState.ts';
 import { defaultSettings, parseSettings } from './settings.ts';
@@ -34,14 +35,13 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   const notifier = createNotifier(connection);
   const annotators: ServerState['annotators'] = new Map();
   const ends: (() => void)[] = [];
-  const fault = (what: string, error: unknown) =>
-    connection.console.error(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const log = logTo(connection);
   const threads = () => Math.max(1, availableParallelism() - settings.freeCores);
   const engine = createEngineHost({
     createEngine: options.createEngine,
     threads,
     check: () => requireTrust(settings),
-    onCrash: (message) => connection.console.error(message),
+    onCrash: log,
   });
   const queue = new JobQueue({
     onChange(job) {
@@ -49,7 +49,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
       if (job.run !== undefined)
         notifier.send('runChanged', { project: job.project, run: job.run }, `${job.project} ${job.run}`);
     },
-    onFault: (job, error) => fault(job.title, error),
+    onFault: (job, error) => log(faultText(job.title, error)),
   });
   const projects = createProjects({
     engine,
@@ -59,7 +59,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     onOpen(job) {
       if (language) ends.push(watchProject(job, { notifier, annotators }, language));
       if (settings.trusted && settings.onInterruptedRun === 'resume') {
-        resumeInterrupted(job).catch((error) => fault('Resuming the interrupted run', error));
+        resumeInterrupted(job).catch((error) => log(faultText('Resuming the interrupted run', error)));
       }
     },
   });
@@ -103,7 +103,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     settings = parseSettings(changed);
     language?.settingsChanged();
   });
-  registerHandlers(connection, createHandlers(state));
+  registerHandlers(connection, createHandlers(state), log);
   documents.listen(connection);
   connection.listen();
   let closing: Promise<void> | undefined;

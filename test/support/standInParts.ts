@@ -12,7 +12,11 @@ export const standInParts: ServerParts = {
   openProjectStore: openFileStore,
   createProject: unused,
   createExample: unused,
-  prepareImage: unused,
+  async prepareImage(_, path) {
+    // As a fault of ours looks, not a person's mistake.
+    if (path === 'fault.png') throw new TypeError('a fault of the server');
+    return unused();
+  },
   createScorer,
   registerLanguageFeatures: () => ({ capabilities: {}, settingsChanged() {}, refresh() {} }),
 };
