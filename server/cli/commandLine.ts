@@ -1,16 +1,26 @@
 import { nearestName } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
+import type { ProjectStore } from '../store/projectStore.ts';
 import { commandHelp, parseCommand, table } from './command.ts';
 import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
 import { generate } from './generate.ts';
+import { resume } from './resume.ts';
+import { runs } from './runs.ts';
 import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score, setupTensorflow];
+const commands = [demo, generate, evaluate, train, score, runs, resume, doctor, setupTensorflow];
+
+/** Loaded when a command is about a project: most are not. */
+async function openProjectStore(folder: string): Promise<ProjectStore> {
+  const { parts } = await import('../connection/parts.ts');
+  return parts.openProjectStore(folder);
+}
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;
@@ -19,6 +29,8 @@ const faultCode = 2;
 export interface CommandLineOptions {
   /** Another engine than the built one, for tests. */
   readonly engineEntry?: string;
+  /** Another store than the project's own, for tests. */
+  readonly openStore?: (folder: string) => Promise<ProjectStore>;
 }
 
 /** Runs one command, with results on stdout and everything else on stderr, and answers its exit code. Never throws. */
@@ -30,7 +42,7 @@ export async function runCommandLine(args: readonly string[], options: CommandLi
   }
 }
 
-async function runCommand(args: readonly string[], { engineEntry }: CommandLineOptions): Promise<number> {
+async function runCommand(args: readonly string[], options: CommandLineOptions): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${overview()}\n`);
@@ -43,7 +55,12 @@ async function runCommand(args: readonly string[], { engineEntry }: CommandLineO
     process.stdout.write(`${commandHelp(command)}\n`);
     return 0;
   }
-  const console = openConsole({ args, json: values.json === true, engineEntry });
+  const console = openConsole({
+    args,
+    json: values.json === true,
+    engineEntry: options.engineEntry,
+    openStore: options.openStore ?? openProjectStore,
+  });
   try {
     return await command.run(values, operands, console);
   } catch (error) {
