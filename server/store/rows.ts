@@ -41,6 +41,11 @@ export function readCompletionRows(file: string, limits: RowLimits = {}): Comple
   });
 }
 
+/** One row to evaluate or score. Throws a UserError with the line's number. */
+export function judgedRowOf(line: JsonLine, limits: RowLimits = {}): TextRow | CompletionRow | PreferenceRow {
+  return judgedRow(new Columns(line, limits));
+}
+
 // ------------------------------------------------------------------------------------------------ shapes of rows
 
 function isPreference({ value }: JsonLine): boolean {
