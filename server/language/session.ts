@@ -73,10 +73,10 @@ export class LanguageSession {
     this.#changed();
   }
 
-  /** Another reward model: what was asked of the last one is not waited for. */
+  /** Another reward model may be active; what failed with the last one is tried again. */
   rewardModelChanged(folder: string): void {
     this.#scorers.get(folder)?.project.scorer.rewardModelChanged();
-    for (const file of this.files) file.wanted.cancel();
+    for (const file of this.files) file.wanted.forgive();
     this.refresh();
   }
 
@@ -84,7 +84,8 @@ export class LanguageSession {
   async show(file: OpenFile, project: LanguageProject, first: number, last: number): Promise<ShownTarget[]> {
     const { document, wanted } = file;
     const { scorer } = project;
-    if (document === undefined || (await scorer.rewardModel()) === undefined) return [];
+    const identity = (await scorer.rewardModel())?.identity;
+    if (document === undefined || identity === undefined) return [];
     const version = document.version;
     const placed = await rowsBetween(document, first, last);
     const targets = placed.flatMap((each) => each.row.scan?.targets.map((target) => ({ placed: each, target })) ?? []);
@@ -97,7 +98,7 @@ export class LanguageSession {
     const waits = missing.length > 0 && trusted && wanted.failure === undefined && (await scorer.mayScoreUnasked());
     // An edit came meanwhile: the editor asks again, and what was read is no longer there.
     if (waits && version === document.version && this.files.get(file.uri) === file) {
-      wanted.want(scorer, wantedOf(missing), file.editedAt);
+      wanted.want(scorer, { identity, wanted: wantedOf(missing), editedAt: file.editedAt });
     }
     return targets.map(({ placed: each, target }, k) => {
       const { row } = each;

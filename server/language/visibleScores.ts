@@ -10,8 +10,18 @@ export interface Wanted {
 }
 
 interface Request {
+  /** Of the reward model that is asked. */
+  readonly identity: string;
   readonly keys: ReadonlySet<string>;
   readonly controller: AbortController;
+}
+
+export interface WantedRows {
+  /** Of the reward model: what was asked of another one is not waited for. */
+  readonly identity: string;
+  readonly wanted: readonly Wanted[];
+  /** When the file was edited last, of `performance.now()`. */
+  readonly editedAt: number;
 }
 
 /** A split editor shows two places of one file; older places have been scrolled away. */
@@ -38,10 +48,11 @@ export class VisibleScores {
   }
 
   /** Asks for the scores of what is on screen. They come through the scorer's onChange. */
-  want(scorer: Scorer, wanted: readonly Wanted[], editedAt: number): void {
+  want(scorer: Scorer, { identity, wanted, editedAt }: WantedRows): void {
     if (wanted.length === 0 || this.failure !== undefined) return;
+    if (this.#requests.some((request) => request.identity !== identity)) this.cancel();
     if (wanted.every(({ key }) => this.#requests.some(({ keys }) => keys.has(key)))) return;
-    const request = { keys: new Set(wanted.map(({ key }) => key)), controller: new AbortController() };
+    const request = { identity, keys: new Set(wanted.map(({ key }) => key)), controller: new AbortController() };
     this.#requests.push(request);
     while (this.#requests.length > places) this.#requests.shift()?.controller.abort();
     const wait = editedAt + pause - performance.now();
@@ -50,11 +61,16 @@ export class VisibleScores {
     request.controller.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
   }
 
+  /** What failed may be tried again. */
+  forgive(): void {
+    this.#failure = undefined;
+  }
+
   /** Stops what is under way, and forgives what failed. */
   cancel(): void {
     for (const { controller } of this.#requests) controller.abort();
     this.#requests = [];
-    this.#failure = undefined;
+    this.forgive();
   }
 
   async #score(scorer: Scorer, wanted: readonly Wanted[], request: Request): Promise<void> {

@@ -14,7 +14,7 @@ import type { LabelledScores, RewardModel, RowScore, ScoreOptions, Scorer } from
 export interface ScorerOptions {
   readonly store: LabelledSource & Pick<ProjectStore, 'folder'>;
   readonly engineHost: EngineHost;
-  /** Which reward model's scores are shown, base resolved; undefined: there is none. Called often: keep the answer. */
+  /** Which reward model's scores are shown, base resolved; undefined: there is none. Asked at most twice a second. */
   readonly activeRewardModel: () => Promise<RewardModelPaths | undefined>;
   readonly log?: (message: string) => void;
   /** Milliseconds from a new score to the disk. Default 1000. */
@@ -25,6 +25,8 @@ export interface ScorerOptions {
 const smallModel = 64 * 2 ** 20;
 /** An engine that crashed is left alone for so many milliseconds, but for who asks. */
 const afterCrash = 60_000;
+/** Milliseconds for which the active reward model is taken to be the same. */
+const lookAgain = 500;
 const mostErrors = 10_000;
 
 export function createScorer(options: ScorerOptions): Scorer {
@@ -45,6 +47,7 @@ class ProjectScorer implements Scorer {
   readonly #queue: ScoreQueue;
   readonly #listeners = new Set<(what: 'scores' | 'rewardModel') => void>();
   readonly #ending: () => void;
+  #opened: { readonly at: number; readonly known: Promise<Known | undefined> } | undefined;
   #known: Known | undefined;
   #sample: Promise<LabelledSample> | undefined;
   #rewards: LabelledRewards | undefined;
@@ -118,7 +121,7 @@ class ProjectScorer implements Scorer {
   }
 
   rewardModelChanged(): void {
-    this.#known = undefined;
+    this.#opened = undefined;
     this.#rewards = undefined;
     this.#tell('rewardModel');
   }
@@ -139,8 +142,19 @@ class ProjectScorer implements Scorer {
     for (const listener of this.#listeners) listener(what);
   }
 
-  /** The active reward model and its scores. Files are looked at by stat at every call: a run may have ended. */
-  async #open(): Promise<Known | undefined> {
+  /** The active reward model and its scores. Looked for again after a moment: a terminal may have trained another. */
+  #open(): Promise<Known | undefined> {
+    const now = performance.now();
+    if (this.#opened && now - this.#opened.at < lookAgain) return this.#opened.known;
+    const known = this.#openActive();
+    this.#opened = { at: now, known };
+    known.catch(() => {
+      if (this.#opened?.known === known) this.#opened = undefined;
+    });
+    return known;
+  }
+
+  async #openActive(): Promise<Known | undefined> {
     const paths = await this.#options.activeRewardModel();
     const rewardModel = paths && (await this.#identity.of(paths));
     if (rewardModel === undefined) return undefined;

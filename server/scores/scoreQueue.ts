@@ -163,10 +163,7 @@ export class ScoreQueue {
   async #score(lane: Lane, request: Request, batch: readonly number[]): Promise<void> {
     const start = performance.now();
     await this.#call(lane, request, batch);
-    const { busy } = this.#engine;
-    const taken = performance.now() - start;
-    if (!busy && taken < wanted.least) this.#characters = Math.min(2 * this.#characters, largest);
-    else if (!busy && taken > wanted.most) this.#characters = Math.max(this.#characters / 2, smallest);
+    if (!this.#engine.busy) this.#characters = nextBudget(this.#characters, performance.now() - start);
   }
 
   /** One failing row fails its whole call: it is found, put aside with its sentence, and the others are scored. */
@@ -219,6 +216,12 @@ export class ScoreQueue {
     );
     return rewards;
   }
+}
+
+/** Characters of the next batch, after one of `characters` that took so many milliseconds. */
+export function nextBudget(characters: number, milliseconds: number): number {
+  if (milliseconds < wanted.least) return Math.min(2 * characters, largest);
+  return milliseconds > wanted.most ? Math.max(characters / 2, smallest) : characters;
 }
 
 /** The engine's sentences about one row begin "Row 3 has 300 tokens; …". */
