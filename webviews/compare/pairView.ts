@@ -27,6 +27,8 @@ export interface PairView {
   readonly root: HTMLElement;
   /** Switches for how the pair is looked at. */
   readonly tools: HTMLElement;
+  /** Preferences may have changed since it was made. */
+  refresh(): void;
   /** There was something to judge on the screen: a text, or at least one picture or the reason why there is none. */
   seen(): boolean;
   /** True: the action was about this view, and is done. */

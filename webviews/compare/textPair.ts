@@ -58,6 +58,10 @@ export class TextPair implements PairView {
     this.#show();
   }
 
+  refresh(): void {
+    this.#show();
+  }
+
   seen(): boolean {
     return true;
   }
@@ -79,7 +83,8 @@ export class TextPair implements PairView {
   }
 
   move(_x: number, y: number): boolean {
-    if (y === 0) return false;
+    // In a narrow window the panes are as long as their texts, and the page scrolls.
+    if (y === 0 || this.#panes.every((inner) => inner.scrollHeight <= inner.clientHeight)) return false;
     // Unlinked panes are scrolled together all the same: no other keys are left for it.
     for (const inner of this.#panes) inner.scrollBy({ top: y * line });
     return true;
