@@ -77,8 +77,8 @@ function* stretchesOf(a: string, b: string): Iterable<[string, string, boolean]>
   if (removed || added) yield [removed, added, false];
 }
 
-/** Lines with their ends; a line of a whole page counts as several. */
-const linesOf = (text: string) => text.match(/[^\n]{0,400}(?:\n|[^\n]$|(?<=[^\n]{400}))/gs) ?? [];
+/** Lines and sentences with their ends: what is put into one of them moves none of the others. */
+const linesOf = (text: string) => text.match(/[^\n.;!?]{1,400}[\n.;!?]*|[\n.;!?]+/g) ?? [];
 
 /** What both begin and end with; between them everything differs. */
 function* endsOf(a: string, b: string): Iterable<[string, string, boolean]> {

@@ -59,9 +59,9 @@ export function formulaRules(markdown: MarkdownIt, found: (formula: Formula) => 
     { alt: ['paragraph', 'reference', 'blockquote', 'list'] },
   );
   markdown.renderer.rules.formula = (tokens, at) => {
-    const { content, meta } = tokens[at];
-    const index = found({ source: content, block: meta.block });
-    return `<span class="${meta.block ? 'formula-block' : 'formula'}" data-formula="${index}"></span>`;
+    const block = (tokens[at].meta as { block: boolean }).block;
+    const index = found({ source: tokens[at].content, block });
+    return `<span class="${block ? 'formula-block' : 'formula'}" data-formula="${index}"></span>`;
   };
 }
 

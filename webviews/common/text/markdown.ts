@@ -24,7 +24,7 @@ markdown.renderer.rules.heading_close = (tokens, at) => `</${lowered(tokens[at].
 // Cells say their side by a class: a style attribute is not let through.
 for (const cell of ['th', 'td']) {
   markdown.renderer.rules[`${cell}_open`] = (tokens, at) => {
-    const side = /text-align:(left|right|center)/.exec(tokens[at].attrGet('style') ?? '')?.[1];
+    const side = /text-align:(left|right|center)/.exec(String(tokens[at].attrGet('style') ?? ''))?.[1];
     return side ? `<${cell} class="align-${side}">` : `<${cell}>`;
   };
 }
