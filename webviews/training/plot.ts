@@ -67,7 +67,7 @@ export function createPlot(events: PlotEvents): Plot {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     focus: { alpha: 1 },
     cursor: {
       y: false,
