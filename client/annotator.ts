@@ -32,7 +32,9 @@ export class Annotator {
     const known = annotatorSetting();
     const name = await vscode.window.showInputBox({
       title: t('Your name as an annotator'),
-      prompt: t('Decisions are written to feedback/NAME.jsonl. Palate asks once; the setting palate.annotator keeps it.'),
+      prompt: t(
+        'Decisions are written to feedback/NAME.jsonl. Palate asks once; the setting palate.annotator keeps it.',
+      ),
       value: known || (await suggestion(folder)),
       ignoreFocusOut: true,
       validateInput: (text) => annotatorNameProblem(text.trim()),

@@ -7,6 +7,8 @@ import { t } from './translate.ts';
 const marker = 'palate.json';
 const elsewhere = '**/{node_modules,.git,.palate}/**';
 const mostProjects = 100;
+/** Milliseconds that changes are gathered before the projects are counted again. */
+const settle = 500;
 
 /** The projects of this window. Without one, nothing is started. */
 export class Projects implements vscode.Disposable {
@@ -17,8 +19,10 @@ export class Projects implements vscode.Disposable {
   /** Folders that were made by a command and lie outside the workspace. */
   readonly #extra = new Set<string>();
   #list: readonly ProjectInfo[] = [];
+  #folders: readonly string[] = [];
   #refreshing: Promise<void> | undefined;
   #again = false;
+  #recount: NodeJS.Timeout | undefined;
 
   constructor(server: Server) {
     this.#server = server;
@@ -29,8 +33,10 @@ export class Projects implements vscode.Disposable {
       watcher.onDidCreate(look),
       watcher.onDidDelete(look),
       vscode.workspace.onDidChangeWorkspaceFolders(look),
-      server.on('projectChanged', look),
-      server.onDidChangeState((state) => state === 'running' && this.#list.length > 0 && look()),
+      server.on('projectChanged', () => this.#countAgain()),
+      server.on('feedbackChanged', () => this.#countAgain()),
+      server.onDidChangeState((state) => state === 'running' && this.#list.length > 0 && this.#countAgain()),
+      vscode.workspace.onDidGrantWorkspaceTrust(look),
       this.#changed,
     );
   }
@@ -103,17 +109,31 @@ export class Projects implements vscode.Disposable {
   }
 
   dispose(): void {
+    clearTimeout(this.#recount);
     for (const part of this.#parts) part.dispose();
+  }
+
+  /** A person labels one a second: the counts may lag behind. */
+  #countAgain(): void {
+    this.#recount ??= setTimeout(() => {
+      this.#recount = undefined;
+      void this.#read().catch(() => undefined);
+    }, settle);
   }
 
   async #look(): Promise<void> {
     const found = await vscode.workspace.findFiles(`**/${marker}`, elsewhere, mostProjects);
-    const folders = [
+    this.#folders = [
       ...new Set([
         ...found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath)),
         ...this.#extra,
       ]),
     ].sort();
+    await this.#read();
+  }
+
+  async #read(): Promise<void> {
+    const folders = this.#folders;
     const list = folders.length > 0 ? await this.#server.request('listProjects', { folders }) : [];
     this.#list = [...list].sort((a, b) => a.folder.localeCompare(b.folder));
     await vscode.commands.executeCommand('setContext', 'palate.hasProject', list.length > 0);
@@ -134,4 +154,3 @@ async function offerProject(): Promise<void> {
   if (answer === open) await vscode.commands.executeCommand('palate.openExample');
   if (answer === create) await vscode.commands.executeCommand('palate.newProject');
 }
-

@@ -77,7 +77,9 @@ export class Server implements vscode.Disposable {
     } catch (error) {
       if (!(error instanceof ServerGone)) throw error;
       if (repeatable.has(method)) return await this.#ask(method, params);
-      throw new Error(t("Palate's server stopped before it answered. It starts again by itself: please try once more."));
+      throw new Error(
+        t("Palate's server stopped before it answered. It starts again by itself: please try once more."),
+      );
     }
   };
 
@@ -251,7 +253,11 @@ export class Server implements vscode.Disposable {
     const why = error instanceof Error ? error.message : String(error);
     this.#starting = undefined;
     this.#failure = serverRuntime()
-      ? t('Palate\'s server does not start with the Node of the setting palate.server.runtime ("{0}"): {1}', serverRuntime()!, why)
+      ? t(
+          'Palate\'s server does not start with the Node of the setting palate.server.runtime ("{0}"): {1}',
+          serverRuntime()!,
+          why,
+        )
       : t("Palate's server does not start: {0}", why);
     this.#setState('failed');
     return new Error(this.#failure);

@@ -28,7 +28,10 @@ export function counted(count: number, one: string, many: string): string {
 
 /** One line of at most `length` characters: what a tree or a list can show of a text. */
 export function oneLine(text: string, length = 120): string {
-  const line = text.slice(0, length * 4).replace(/\s+/gu, ' ').trim();
+  const line = text
+    .slice(0, length * 4)
+    .replace(/\s+/gu, ' ')
+    .trim();
   const characters = [...line];
   return characters.length > length || line.length < text.trim().length / 4
     ? `${characters.slice(0, length - 1).join('')}…`

@@ -10,7 +10,8 @@ export function annotatorNameProblem(name: string): string | undefined {
   if (!allowed.test(name)) {
     return t('Use letters, digits, full stops, hyphens and underscores; begin with a letter or a digit.');
   }
-  if (name.endsWith('.') || reservedOnWindows.test(name)) return t('"{0}" cannot be the name of a file on every system.', name);
+  if (name.endsWith('.') || reservedOnWindows.test(name))
+    return t('"{0}" cannot be the name of a file on every system.', name);
   return undefined;
 }
 

@@ -14,7 +14,9 @@ export function mergeKeys(setting: unknown): MergedKeys {
   const entries = typeof setting === 'object' && setting !== null ? Object.entries(setting) : [];
   for (const [action, key] of entries) {
     if (!isAction(action)) {
-      problems.push(t('palate.keys: there is no action "{0}"; the actions are {1}.', action, compareActions.join(', ')));
+      problems.push(
+        t('palate.keys: there is no action "{0}"; the actions are {1}.', action, compareActions.join(', ')),
+      );
     } else if (typeof key !== 'string' || key === '') {
       problems.push(t('palate.keys: the key of "{0}" has to be a text such as "{1}".', action, defaultKeys[action]));
     } else if (/^[1-8]$/.test(key)) {

@@ -17,7 +17,9 @@ export function statusText(server: ServerState, jobs: readonly Job[]): StatusTex
   if (server === 'failed') {
     return {
       text: `$(warning) ${t('Palate stopped')}`,
-      tooltip: t("Palate's server stopped and was not started again. Click to read why; Palate: Restart Server tries again."),
+      tooltip: t(
+        "Palate's server stopped and was not started again. Click to read why; Palate: Restart Server tries again.",
+      ),
       command: 'palate.showLog',
     };
   }

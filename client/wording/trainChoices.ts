@@ -87,7 +87,8 @@ export function reviewRows(
   for (const problem of forecast.problems) {
     rows.push({ value: 'none', label: `$(warning) ${t('It cannot start')}`, detail: problem });
   }
-  if (forecast.problems.length > 0) rows.push({ value: 'label', label: `$(split-horizontal) ${t('Label Comparisons')}` });
+  if (forecast.problems.length > 0)
+    rows.push({ value: 'label', label: `$(split-horizontal) ${t('Label Comparisons')}` });
   if (forecast.imagePreferences > 0) {
     rows.push({ value: 'none', label: `$(info) ${picturesText(forecast.imagePreferences)}` });
   }
