@@ -32,12 +32,10 @@ export class Annotator {
     const known = annotatorSetting();
     const name = await vscode.window.showInputBox({
       title: t('Your name as an annotator'),
-      prompt: t(
-        'Decisions are written to feedback/NAME.jsonl. Palate asks once; the setting palate.annotator keeps it.',
-      ),
+      prompt: t('Every decision says who made it, in a file of your own below feedback/. Palate asks once.'),
       value: known || (await suggestion(folder)),
       ignoreFocusOut: true,
-      validateInput: (text) => annotatorNameProblem(text.trim()),
+      validateInput: annotatorNameProblem,
     });
     if (name === undefined) return undefined;
     await saveAnnotator(name.trim());

@@ -7,5 +7,5 @@ export async function run({ annotator, projects, panels }: Palate): Promise<void
   const name = await annotator.ask(projects.list[0]?.folder);
   if (name === undefined) return;
   await panels.annotatorChanged(name);
-  void vscode.window.showInformationMessage(t('Decisions are written to feedback/{0}.jsonl from now on.', name));
+  void vscode.window.showInformationMessage(t('The next decisions are those of {0}.', name));
 }

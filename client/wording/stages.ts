@@ -51,8 +51,9 @@ export function whereRunStands(run: RunSummary): string {
 export const isResumable = (run: RunSummary): boolean =>
   run.runningIn === 'nowhere' && run.status !== 'done' && run.stages.length > 0;
 
-/** Whether it was cut off and should be offered again; what failed would fail again. */
-export const wasInterrupted = (run: RunSummary): boolean => isResumable(run) && run.status !== 'failed';
+/** Whether it was cut off and should be offered: not what was stopped on purpose, nor what failed and would again. */
+export const isOffered = (run: RunSummary): boolean =>
+  isResumable(run) && run.status !== 'failed' && run.offered === true;
 
 export function runStatusText(run: RunSummary): string {
   if (run.runningIn === 'elsewhere') return t('running in another process: {0}', whereRunStands(run));
