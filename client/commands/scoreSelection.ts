@@ -38,7 +38,10 @@ function show(editor: vscode.TextEditor, selection: vscode.Selection, short: str
       backgroundColor: new vscode.ThemeColor('editorInlayHint.background'),
     },
   });
-  const range = new vscode.Range(selection.end, selection.end);
+  // A selection of whole lines ends in front of the next one.
+  const text = editor.document.getText(selection);
+  const end = editor.document.positionAt(editor.document.offsetAt(selection.start) + text.trimEnd().length);
+  const range = new vscode.Range(end, end);
   const type = decoration;
   editor.setDecorations(type, [{ range, hoverMessage: long, renderOptions: { after: { contentText: ` ${short} ` } } }]);
   const listening = vscode.workspace.onDidChangeTextDocument(({ document, contentChanges }) => {

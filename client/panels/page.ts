@@ -43,7 +43,8 @@ export function openPage<Asked extends Methods, Answered extends Methods>(
   ];
   webview.options = { enableScripts: true, enableForms: false, localResourceRoots: [bundle, ...roots] };
   panel.title = title;
-  panel.iconPath = vscode.Uri.joinPath(extension, 'client', 'media', 'palate.svg');
+  const icon = (theme: string) => vscode.Uri.joinPath(extension, 'client', 'media', `palate-${theme}.svg`);
+  panel.iconPath = { light: icon('light'), dark: icon('dark') };
   webview.html = pageHtml({
     nonce: randomBytes(18).toString('base64'),
     cspSource: webview.cspSource,

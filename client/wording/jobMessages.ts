@@ -52,7 +52,8 @@ export function endOfJob(before: Job | undefined, job: Job): JobMessage | undefi
     case 'generate':
       return { level: 'info', message, actions: job.output ? ['label', 'openOutput'] : ['label'] };
     case 'score':
-      return { level: 'info', message, actions: job.output ? ['openOutput'] : [] };
+      // Its command opens what it wrote.
+      return { level: 'info', message, actions: [] };
     case 'outcome':
       return undefined;
   }

@@ -64,6 +64,6 @@ export function runStatusText(run: RunSummary): string {
     case 'failed':
       return t('failed: {0}', oneLine(run.failure ?? ''));
     default:
-      return t('paused at {0}', whereRunStands(run));
+      return run.stages.length > 0 ? t('paused at {0}', whereRunStands(run)) : t('not begun');
   }
 }
