@@ -15,7 +15,7 @@ import {
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
 import { openAdapter, openModel } from './loadedModels.ts';
-import { activationBytes, Model } from './model.ts';
+import { Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
@@ -27,7 +27,7 @@ import { sftConfig, sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
 import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
-import { checkMemory, gigabytes } from './weights/memory.ts';
+import { activationBytes, checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** The file that `--config` names: one section a stage, each with its own defaults. */

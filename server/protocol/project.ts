@@ -235,6 +235,8 @@ export interface MetricsPoint {
   readonly stage: StageName;
   readonly step: number;
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** Of work on the stage when the line was written, over all sittings. Absent: written before Palate kept it. */
+  readonly seconds?: number;
 }
 
 /** One line of samples.jsonl: what the policy says at a step of PPO. */
