@@ -91,6 +91,11 @@ export const commands: Readonly<Record<string, Command>> = {
     serverDown: 'start',
     untrusted: 'works',
   },
+  'palate.relabel': {
+    load: async () => (await import('./commands/relabel.ts')).run,
+    serverDown: 'start',
+    untrusted: 'works',
+  },
   'palate.setAnnotator': {
     load: async () => (await import('./commands/setAnnotator.ts')).run,
     serverDown: 'without',

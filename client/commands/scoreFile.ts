@@ -4,7 +4,7 @@ import { t } from '../translate.ts';
 
 /** Rewards of every row of a file, however large, written beside it and opened. */
 export async function run(palate: Palate, clicked?: unknown): Promise<void> {
-  const file = clicked instanceof vscode.Uri ? clicked : (fileInFront() ?? (await pickFile()));
+  const file = asUri(clicked) ?? fileInFront() ?? (await pickFile());
   if (!file) return;
   if (file.scheme !== 'file') throw new Error(t('{0} is not a file on this machine.', file.toString()));
   const project = palate.projects.of(file) ?? (await palate.projects.choose());
@@ -15,6 +15,12 @@ export async function run(palate: Palate, clicked?: unknown): Promise<void> {
   if (ended.status !== 'done' || ended.output === undefined) return;
   await vscode.commands.executeCommand('setContext', 'palate.hasScores', true);
   await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(ended.output));
+}
+
+/** From the explorer, or as a lens of the server names it. */
+function asUri(clicked: unknown): vscode.Uri | undefined {
+  if (clicked instanceof vscode.Uri) return clicked;
+  return typeof clicked === 'string' && clicked.startsWith('file:') ? vscode.Uri.parse(clicked) : undefined;
 }
 
 /** A file too large for the editor has a tab, but no text editor. */

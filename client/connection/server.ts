@@ -188,7 +188,8 @@ export class Server implements vscode.Disposable {
           closed: () => {
             gone = true;
             this.#closed(client);
-            return { action: CloseAction.DoNotRestart, handled: true };
+            // We start a new client, after a while: this one cleans up after itself.
+            return { action: CloseAction.DoNotRestart, handled: true, message: 'The server is gone.' };
           },
         },
       },
@@ -233,7 +234,6 @@ export class Server implements vscode.Disposable {
   #closed(client: LanguageClient): void {
     if (client !== this.#client) return;
     this.#client = undefined;
-    void client.dispose().catch(() => undefined);
     const wait = this.#nextWait(true);
     if (wait === undefined) {
       this.#giveUp(new Error(t('it stopped again and again')));

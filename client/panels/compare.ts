@@ -1,7 +1,7 @@
 import { join, relative, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { ServerNotifications } from '../../server/protocol/client.ts';
-import type { LabelProgress, ProjectInfo } from '../../server/protocol/types.ts';
+import type { CompareQueue, Comparison, LabelProgress, ProjectInfo } from '../../server/protocol/types.ts';
 import type { CompareHostMethods, ComparePageMethods, CompareStart } from '../../webviews/protocol/compare.ts';
 import type { Handlers } from '../../webviews/protocol/messenger.ts';
 import { keysSetting } from '../connection/settings.ts';
@@ -12,8 +12,10 @@ import { openPage, type Page } from './page.ts';
 
 export const compareType = 'palate.compare';
 
-/** Pairs that the page holds: the one in front and those that shall be on screen at once. */
+/** Pairs that the page holds beside the one in front, to have the next on screen at once. */
 const held = 3;
+/** Pairs of the queue's front among which the one that a page showed is looked for. */
+const front = 20;
 
 /** One project's comparisons in one panel. The server owns the truth; the page shows it and says what was pressed. */
 export class ComparePanel implements vscode.Disposable {
@@ -23,7 +25,7 @@ export class ComparePanel implements vscode.Disposable {
   readonly #annotator: string;
   readonly #page: Page<ComparePageMethods>;
   readonly #parts: vscode.Disposable[];
-  /** A comparison that was asked for by its row in the queue. */
+  /** A comparison that was asked for by name, until it is decided. */
   #wanted: string | undefined;
   /** What the page knows; a notification that says the same is about its own decision. */
   #known: LabelProgress | undefined;
@@ -76,14 +78,14 @@ export class ComparePanel implements vscode.Disposable {
     const me = { project: this.project.folder, annotator: this.#annotator };
     const { server } = this.#palate;
     return {
-      ready: ({ current }) => this.#start(this.#take(), current),
+      ready: ({ current }) => this.#start(current),
       more: async ({ count, held: ids }) => {
         const queue = await server.request('nextComparisons', { ...me, count, held: ids });
         this.#known = queue.progress;
         return queue;
       },
-      decide: (decision) => this.#write(server.request('decide', { ...me, decision })),
-      skip: (skip) => this.#write(server.request('skip', { ...me, skip })),
+      decide: (decision) => this.#write(server.request('decide', { ...me, decision }), decision.comparison),
+      skip: (skip) => this.#write(server.request('skip', { ...me, skip }), skip.comparison),
       undo: () => this.#write(server.request('undo', me)),
       redo: () => this.#write(server.request('redo', me)),
       image: ({ path }) => this.#image(path),
@@ -92,29 +94,42 @@ export class ComparePanel implements vscode.Disposable {
     };
   }
 
-  #take(): string | undefined {
-    const wanted = this.#wanted;
-    this.#wanted = undefined;
-    return wanted;
-  }
-
-  async #start(wanted: string | undefined, shown: string | undefined): Promise<CompareStart> {
+  async #start(shown: string | undefined): Promise<CompareStart> {
     const me = { project: this.project.folder, annotator: this.#annotator };
-    const { server } = this.#palate;
-    const first = wanted ?? shown;
-    const current = first === undefined ? null : await server.request('comparison', { ...me, comparison: first });
-    const queue = await server.request('nextComparisons', { ...me, count: held, held: current ? [current.id] : [] });
+    const queue = await this.#palate.server.request('nextComparisons', { ...me, count: front, held: [] });
+    const current = await this.#current(queue, shown);
+    const comparisons = queue.comparisons.filter(({ id }) => id !== current?.id).slice(0, held);
     this.#known = queue.progress;
     const { keys, problems } = mergeKeys(keysSetting());
     if (problems.length > 0) void vscode.window.showWarningMessage(problems.join(' '));
-    return { queue, current, annotator: this.#annotator, keys };
+    return { queue: { ...queue, comparisons }, current, annotator: this.#annotator, keys };
+  }
+
+  /** What was asked for by name, decided or not; else what the page showed, unless it was decided in the meantime. */
+  async #current({ comparisons, progress, last }: CompareQueue, shown: string | undefined): Promise<Comparison | null> {
+    const wanted = this.#wanted ?? shown;
+    if (wanted === undefined) return null;
+    const waiting = comparisons.find(({ id }) => id === wanted);
+    if (waiting) return waiting;
+    const decided = last?.comparison === wanted || progress.remaining <= comparisons.length;
+    if (decided && wanted !== this.#wanted) return null;
+    const { folder } = this.project;
+    return await this.#palate.server.request('comparison', {
+      project: folder,
+      annotator: this.#annotator,
+      comparison: wanted,
+    });
   }
 
   /** Notifications about our own line may come before its answer: they are judged when the answer is there. */
-  async #write<Answer extends { readonly progress: LabelProgress } | null>(writing: Promise<Answer>): Promise<Answer> {
+  async #write<Answer extends { readonly progress: LabelProgress } | null>(
+    writing: Promise<Answer>,
+    comparison?: string,
+  ): Promise<Answer> {
     this.#writing++;
     try {
       const answer = await writing;
+      if (comparison === this.#wanted) this.#wanted = undefined;
       if (answer) this.#known = answer.progress;
       return answer;
     } finally {

@@ -68,6 +68,14 @@ export function queueRows(project: ProjectInfo, queue: CompareQueue, annotator: 
       context: 'queue.annotator',
     }));
   return [
+    ...project.problems.map((problem, index) => ({
+      id: `${project.folder}/problem/${index}`,
+      label: oneLine(problem),
+      tooltip: problem,
+      icon: 'warning',
+      context: 'problem',
+      click: { command: 'palate.doctor', arguments: [] },
+    })),
     {
       id: `${project.folder}/undecided`,
       label: t('Undecided'),
