@@ -22,6 +22,7 @@ const tasks = {
   example: ['out/scripts/example.js'],
   package: ['out/scripts/package.js'],
   open: ['out/scripts/open.js'],
+  'setup:code-server': ['out/scripts/codeServer.js'],
   lint: ['out/scripts/lint.js'],
   format: ['out/scripts/lint.js', '--write'],
   build: [],
