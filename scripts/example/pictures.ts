@@ -6,8 +6,8 @@ import { type Manner, scenes } from './scenes.ts';
 /** One row of responses/pictures.jsonl. */
 export interface PictureRow {
   readonly prompt: string;
-  /** Relative to the example. */
-  readonly image: string;
+  /** TRL's column; one path relative to the example. */
+  readonly images: readonly [string];
   readonly model: string;
 }
 
@@ -60,7 +60,7 @@ export async function drawPictures(folder: string): Promise<PictureRow[]> {
       await writers[format](sharp(Buffer.from(draw(manner))), quality).toFile(join(folder, image));
       rows.push({
         prompt,
-        image,
+        images: [image],
         model: quality === 'low' ? `${manner}, ${format} at low quality` : `${manner}, ${format}`,
       });
     }

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CodeServer, findCodeServer } from '../../scripts/codeServer/install.ts';
+import { codeServerAddress, codeServerOptions, codeServerVariables } from '../../scripts/codeServer/run.ts';
 import { packageRoot } from '../../server/paths.ts';
 import { packagedExtension } from './packaged.ts';
 import { type LiveProcess, processesWith } from './processes.ts';
@@ -79,17 +80,22 @@ export async function startCodeServer(
   writeFileSync(settingsFile, JSON.stringify({ ...quietSettings, ...settings }, null, 2));
   const home = place('home');
   writeFileSync(join(home, '.gitconfig'), '[user]\n\tname = Ada Example\n\temail = ada@example.org\n');
-  const environment = { ...cleanEnvironment(), HOME: home, [mark]: id, ...env };
-  const folders = ['--user-data-dir', place('data'), '--extensions-dir', place('extensions')];
-  const run = (options: readonly string[]) =>
-    spawn(node, [program, ...folders, ...options], { env: environment, stdio: ['ignore', 'pipe', 'pipe'], cwd: home });
-
+  const environment = { ...cleanEnvironment(), ...codeServerVariables, HOME: home, [mark]: id, ...env };
   const processes = () => processesWith(mark, id);
   try {
-    await ended(run(['--install-extension', await packagedExtension()]));
-    const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
-    const child = run(['--auth', 'none', '--bind-addr', '127.0.0.1:0', '--disable-workspace-trust', ...quiet]);
-    const { url, output } = await listening(child);
+    const folders = [
+      '--user-data-dir',
+      place('data'),
+      '--extensions-dir',
+      await installedExtensions({ node, program }),
+    ];
+    const child = spawn(node, [program, ...folders, ...codeServerOptions()], {
+      env: environment,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      cwd: home,
+    });
+    const output = collect(child);
+    const url = await codeServerAddress(child);
     return {
       url,
       folder,
@@ -106,6 +112,27 @@ export async function startCodeServer(
     rmSync(folder, { recursive: true, force: true });
     throw error;
   }
+}
+
+let extensions: Promise<string> | undefined;
+
+/** The folder of extensions that all editors of a test run share: the packaged Palate, installed as a person does. */
+function installedExtensions({ node, program }: CodeServer): Promise<string> {
+  extensions ??= (async () => {
+    const folder = join(packageRoot(), '.palate', 'e2e');
+    rmSync(folder, { recursive: true, force: true });
+    mkdirSync(folder, { recursive: true });
+    const into = join(folder, 'extensions');
+    const vsix = await packagedExtension();
+    const options = ['--user-data-dir', join(folder, 'data'), '--extensions-dir', into, '--install-extension', vsix];
+    const child = spawn(node, [program, ...options], {
+      env: { ...cleanEnvironment(), ...codeServerVariables, HOME: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    await ended(child);
+    return into;
+  })();
+  return extensions;
 }
 
 /** Without what a terminal in another editor, or npm, would hand on. */
@@ -131,19 +158,6 @@ function collect(child: ChildProcess): () => string {
     });
   }
   return () => said;
-}
-
-/** The address, as soon as it prints one. */
-async function listening(child: ChildProcess): Promise<{ url: string; output: () => string }> {
-  const output = collect(child);
-  const url = await new Promise<string>((resolve, reject) => {
-    child.stdout?.on('data', () => {
-      const found = output().match(/server listening on (http:\/\/[\d.:]+)/i);
-      if (found) resolve(found[1]);
-    });
-    child.on('close', (code) => reject(new Error(`code-server ended with ${code}:\n${output()}`)));
-  });
-  return { url, output };
 }
 
 const patience = 20_000;
