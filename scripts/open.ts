@@ -6,7 +6,6 @@ import { UserError } from '../server/errors.ts';
 import { packageRoot } from '../server/paths.ts';
 import { ensureCodeServer } from './codeServer/install.ts';
 import { codeServerAddress, codeServerOptions, codeServerVariables } from './codeServer/run.ts';
-import { makePackage } from './package/make.ts';
 import { ownTarget } from './package/targets.ts';
 
 /**
@@ -25,7 +24,9 @@ try {
   const code = values['code-server'] ? undefined : findCode();
   const codeServer = code ? undefined : await ensureCodeServer(palateFolder, say);
   say('packaging …');
-  const { path } = await makePackage(ownTarget(), join(palateFolder, 'vsix'));
+  const script = join(packageRoot(), 'out', 'scripts', 'package.js');
+  run(process.execPath, [script, '--out', join(palateFolder, 'vsix')]);
+  const path = join(palateFolder, 'vsix', `palate-${ownTarget()}.vsix`);
   const example = copyExample();
   const folders = ['--user-data-dir', place('data'), '--extensions-dir', place('extensions')];
   if (code) {
