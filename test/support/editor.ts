@@ -21,6 +21,8 @@ export interface EditorWindow {
   panel(): FrameLocator;
   /** A choice or an input box that a command put up. */
   readonly quickInput: Locator;
+  /** Takes the row of the choice on screen that holds this text. */
+  choose(text: string | RegExp): Promise<void>;
   notification(text: string | RegExp): Locator;
   /** As a person does: everything in the window starts anew. */
   reload(): Promise<void>;
@@ -37,7 +39,7 @@ export interface Editor {
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
 export function suiteEditor(options: CodeServerOptions = {}): Editor {
-  const held: { server?: RunningCodeServer; browser?: Browser; contexts: BrowserContext[] } = { contexts: [] };
+  const held: { server?: RunningCodeServer; browser?: Browser; windows: EditorWindow[] } = { windows: [] };
   before(async function () {
     this.timeout(120_000);
     const path = chromiumFor(this);
@@ -46,8 +48,8 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
     // Nothing outside this machine is reachable, so that a test can't depend on it.
     held.browser = await launchChromium(path, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
   });
-  afterEach(async () => {
-    for (const context of held.contexts.splice(0)) await context.close();
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest, held.windows, held.server);
   });
   after(async function () {
     this.timeout(60_000);
@@ -60,8 +62,9 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
     },
     async window(workspace) {
       const context = await (held.browser as Browser).newContext({ viewport: { width: 1400, height: 900 } });
-      held.contexts.push(context);
-      return openWindow(context, (held.server as RunningCodeServer).url, workspace);
+      const window = await openWindow(context, (held.server as RunningCodeServer).url, workspace);
+      held.windows.push(window);
+      return window;
     },
     set(name, value) {
       const { settingsFile } = held.server as RunningCodeServer;
@@ -69,6 +72,16 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
       writeFileSync(settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
     },
   };
+}
+
+/** What a person would look at first: each window as it stands, and what was said. */
+async function describeFailure(test: Mocha.Test, windows: readonly EditorWindow[], server?: RunningCodeServer) {
+  const name = test.title.replaceAll(/[^a-z0-9]+/gi, '-');
+  for (const [k, window] of windows.entries()) {
+    await window.screenshot(`failed-${name}-${k}`).catch(() => undefined);
+    for (const error of window.errors) console.error(`window ${k}: ${error}`);
+  }
+  console.error(server?.output.slice(-2000));
 }
 
 function chromiumFor(context: Mocha.Context): string {
@@ -131,6 +144,10 @@ class Window implements EditorWindow {
     await input.fill(text);
     const found = this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: row }).first();
     await found.click();
+  }
+
+  async choose(text: string | RegExp): Promise<void> {
+    await this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
   }
 
   panel(): FrameLocator {
