@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, FrameLocator, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
 import { packageRoot } from '../../server/paths.ts';
 import { findChromium, launchChromium } from './browser.ts';
 import { type CodeServerOptions, installedCodeServer, type RunningCodeServer, startCodeServer } from './codeServer.ts';
@@ -19,6 +19,10 @@ export interface EditorWindow {
   open(path: string): Promise<void>;
   /** The page of a Palate panel that is on screen. */
   panel(): FrameLocator;
+  /** The same, to run something in it. */
+  panelFrame(): Promise<Frame>;
+  /** An item of the status bar. */
+  status(text: string | RegExp): Locator;
   /** A choice or an input box that a command put up. */
   readonly quickInput: Locator;
   /** Takes the row of the choice on screen that holds this text. */
@@ -156,6 +160,17 @@ class Window implements EditorWindow {
       .contentFrame()
       .locator('#active-frame')
       .contentFrame();
+  }
+
+  async panelFrame(): Promise<Frame> {
+    const body = await this.panel().locator('body').elementHandle();
+    const frame = await body?.ownerFrame();
+    if (!frame) throw new Error('No panel of Palate is on screen.');
+    return frame;
+  }
+
+  status(text: string | RegExp): Locator {
+    return this.page.locator('.part.statusbar .statusbar-item', { hasText: text });
   }
 
   notification(text: string | RegExp): Locator {
