@@ -24,17 +24,15 @@ function filesBelow(folder) {
 
 const isSource = (file) => /\.(ts|mjs|css)$/.test(file);
 
-/** What the product starts by name. */
-const programs = [
-  'server/cli.ts',
-  'server/main.ts',
-  'server/images/main.ts',
-  'server/engine/main.ts',
-  'server/engine/tensorflow/check.ts',
-];
-
 /** What a person, a script or another process starts by name. Everything else is reached by an import. */
 function entryPoints(sources) {
+  const programs = [
+    'server/cli.ts',
+    'server/main.ts',
+    'server/images/main.ts',
+    'server/engine/main.ts',
+    'server/engine/tensorflow/check.ts',
+  ];
   return sources.filter(
     (file) =>
       programs.includes(file) ||
@@ -146,7 +144,7 @@ export async function bundlePackage(folder, external) {
   try {
     const kinds = [
       packagedPrograms(
-        sources.filter((file) => programs.includes(file)),
+        entryPoints(sources).filter((file) => file.startsWith('server/')),
         external,
       ),
       ...extensionPrograms(sources),
