@@ -23,6 +23,7 @@ const tasks = {
   package: ['out/scripts/package.js'],
   open: ['out/scripts/open.js'],
   'setup:code-server': ['out/scripts/codeServer.js'],
+  schema: ['out/scripts/schema.js'],
   lint: ['out/scripts/lint.js'],
   format: ['out/scripts/lint.js', '--write'],
   build: [],
