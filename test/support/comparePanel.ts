@@ -21,7 +21,7 @@ export class ComparePanel {
   }
 
   response(letter: 'A' | 'B'): Locator {
-    return this.page.getByRole('region', { name: `Response ${letter}` });
+    return this.page.locator(`.answer.side-${letter.toLowerCase()}`);
   }
 
   /** "5 of 50" */
@@ -29,10 +29,21 @@ export class ComparePanel {
     return this.page.locator('.progress-words strong');
   }
 
-  /** Waits until there is something to decide. */
-  async ready(): Promise<void> {
-    await this.response('A').waitFor();
-    await this.response('B').waitFor();
+  /** The element that has the keyboard, and says which pair is on the screen. */
+  get main(): Locator {
+    return this.page.locator('main');
+  }
+
+  /** Waits until a pair is on the screen, pictures included. `other`: another one than this. */
+  async ready(other?: string): Promise<void> {
+    const painted = other === undefined ? 'main[data-painted]' : `main[data-painted]:not([data-painted="${other}"])`;
+    await this.page.locator(painted).waitFor();
+    for (const letter of ['A', 'B'] as const) await this.response(letter).locator('.pane, .viewport img').waitFor();
+  }
+
+  /** The id of the comparison on the screen. */
+  async pair(): Promise<string> {
+    return (await this.main.getAttribute('data-painted')) ?? '';
   }
 
   async decided(): Promise<number> {
@@ -45,14 +56,15 @@ export class ComparePanel {
   }
 
   async shown(): Promise<ShownPair> {
-    const kind = (await this.page.locator('.answers img, .answers canvas').count()) > 0 ? 'image' : 'text';
-    const texts = [await this.response('A').innerText(), await this.response('B').innerText()] as const;
-    return { kind, texts: kind === 'text' ? texts : ['', ''] };
+    const kind = (await this.page.locator('.answers.pictures').count()) > 0 ? 'image' : 'text';
+    if (kind === 'image') return { kind, texts: ['', ''] };
+    const text = (letter: 'A' | 'B') => this.response(letter).locator('.pane').innerText();
+    return { kind, texts: [await text('A'), await text('B')] };
   }
 
   /** Gives the page the keyboard, as a click beside any button does. */
   async focus(): Promise<void> {
-    await this.page.locator('main').focus();
+    await this.main.focus();
   }
 
   /** One key, on whatever has the keyboard. */
@@ -60,11 +72,18 @@ export class ComparePanel {
     await this.window.page.keyboard.press(key);
   }
 
-  /** Presses a key that decides, and waits until the next count stands there. */
+  /** Presses a key that decides, and waits until it is saved and the next pair stands there. */
   async decide(key: string): Promise<void> {
-    const before = await this.decided();
+    const [before, pair] = [await this.decided(), await this.pair()];
     await this.press(key);
     await this.waitForDecided(before + 1);
+    await this.saved();
+    await this.ready(pair);
+  }
+
+  /** Until nothing is on its way to the disk. */
+  async saved(): Promise<void> {
+    await this.page.locator('.strip-words:not([data-state="saving"])').waitFor();
   }
 }
 

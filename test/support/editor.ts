@@ -125,9 +125,10 @@ class Window implements EditorWindow {
     this.quickInput = page.locator('.quick-input-widget');
   }
 
-  /** The workbench is there, and its extensions are being started. */
+  /** The workbench is there, and knows what Palate contributes. */
   async ready(): Promise<void> {
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
+    await this.page.locator('.activitybar .action-label[aria-label^="Palate"]').waitFor();
     await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
   }
 
