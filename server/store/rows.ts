@@ -49,6 +49,7 @@ export function completionsOf(line: JsonLine): CompletionRow[] {
     { prompt, completion: chosen, finished: chosenFinished },
     { prompt, completion: rejected, finished: rejectedFinished },
   ];
+}
 
 /** One row to evaluate or score. Throws a UserError with the line's number. */
 export function judgedRowOf(line: JsonLine, limits: RowLimits = {}): TextRow | CompletionRow | PreferenceRow {
