@@ -8,7 +8,7 @@ import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 describe('while PPO runs', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let server: ServerClient;
   let project = '';

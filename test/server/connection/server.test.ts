@@ -15,7 +15,7 @@ import { temporaryFolder } from '../../support/temporary.ts';
 const initialize = { processId: null, rootUri: null, capabilities: {}, initializationOptions: { trusted: true } };
 
 describe('the language server', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let program = '';
   let server: ServerClient;

@@ -22,7 +22,7 @@ const steps = (server: ServerClient, { id }: Job, stage: string, done = 1) =>
   );
 
 describe('training through the server', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let program = '';
   let server: ServerClient;
