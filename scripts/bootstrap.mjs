@@ -19,6 +19,7 @@ const tasks = {
   prove: ['out/scripts/prove.js'],
   bench: ['out/scripts/bench.js'],
   tiny: ['out/scripts/tiny.js'],
+  schema: ['out/scripts/schema.js'],
   lint: ['out/scripts/lint.js'],
   format: ['out/scripts/lint.js', '--write'],
   build: [],

@@ -31,6 +31,16 @@ export function readJsonLines(file: string): JsonLine[] {
   return lines;
 }
 
+/**
+ * One line of a JSONL file, read already. Undefined: it is blank.
+ *
+ * @throws UserError naming file and line
+ */
+export function parseJsonLine(file: string, line: number, bytes: Uint8Array): JsonLine | undefined {
+  const text = decode(line === 1 ? withoutMark(bytes, file) : bytes, file, line);
+  return text.trim() === '' ? undefined : { file, line, value: parseObject(text, file, line) };
+}
+
 /** A UserError about one line. */
 export function lineError({ file, line }: Pick<JsonLine, 'file' | 'line'>, sentence: string): UserError {
   return new UserError(`${file}:${line}: ${sentence}`);
@@ -69,12 +79,12 @@ function readBytes(file: string): Buffer {
   }
 }
 
-function withoutMark(bytes: Buffer, file: string): Buffer {
+function withoutMark<Bytes extends Uint8Array>(bytes: Bytes, file: string): Bytes {
   const [first, second, third] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
     throw new UserError(`${file} is UTF-16 text. Save it as UTF-8.`);
   }
-  return first === 0xef && second === 0xbb && third === 0xbf ? bytes.subarray(3) : bytes;
+  return first === 0xef && second === 0xbb && third === 0xbf ? (bytes.subarray(3) as Bytes) : bytes;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
