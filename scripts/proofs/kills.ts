@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { packageRoot } from '../../server/paths.ts';
 import { labelAll, writeDemoProject } from '../../test/support/demoProject.ts';
+import { builtServer } from '../../test/support/programs.ts';
 import { startServer } from '../../test/support/serverClient.ts';
 import type { Measurement } from '../measure.ts';
 import { killWhileWorking } from './support/kills.ts';
@@ -22,7 +22,7 @@ export const measurement: Measurement = {
     'PALATE_KILLS says how often.',
   async run(report) {
     const folder = mkdtempSync(join(tmpdir(), 'palate-kills-'));
-    const program = join(packageRoot(), 'out', 'server', 'main.js');
+    const program = builtServer();
     try {
       const project = writeDemoProject(join(folder, 'project'), { stages, prompts: 16 });
       // Some preferences to train on from the first moment; the comparisons that are left are labelled meanwhile.

@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Job } from '../../../server/protocol/types.ts';
-import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, longStages, quickStages, writeDemoProject } from '../../support/demoProject.ts';
+import { builtCommandLine, builtServer } from '../../support/programs.ts';
 import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -17,8 +17,8 @@ describe('a training of another process', function () {
   let project = '';
   let here: ServerClient;
   before(async () => {
-    program = await bundleProgram('test/support/standInServer.ts');
-    commands = await bundleProgram('test/support/standInCli.ts');
+    program = builtServer();
+    commands = builtCommandLine();
     project = writeDemoProject(join(temporary.path, 'project'), { stages: { ...quickStages, sft: longStages.sft } });
     here = await startServer({ program });
     assert.equal(await labelAll(here, project), 16);

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { killWhileWorking } from '../../../scripts/proofs/support/kills.ts';
-import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, writeDemoProject } from '../../support/demoProject.ts';
+import { builtServer } from '../../support/programs.ts';
 import { startServer } from '../../support/serverClient.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -11,7 +11,7 @@ describe('killed at random moments of labelling and training', function () {
   const temporary = temporaryFolder();
 
   it('no label is lost, the project stays readable, and the training goes on to its end', async () => {
-    const program = await bundleProgram('test/support/standInServer.ts');
+    const program = builtServer();
     const project = writeDemoProject(join(temporary.path, 'project'));
     const server = await startServer({ program });
     await labelAll(server, project, 'bob');
