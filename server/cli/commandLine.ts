@@ -1,7 +1,6 @@
 import { nearestName } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
-import type { ProjectStore } from '../store/projectStore.ts';
 import { commandHelp, parseCommand, table } from './command.ts';
 import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
@@ -16,12 +15,6 @@ import { train } from './train.ts';
 
 const commands = [demo, generate, evaluate, train, score, runs, resume, doctor, setupTensorflow];
 
-/** Loaded when a command is about a project: most are not. */
-async function openProjectStore(folder: string): Promise<ProjectStore> {
-  const { parts } = await import('../connection/parts.ts');
-  return parts.openProjectStore(folder);
-}
-
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;
 const faultCode = 2;
@@ -29,8 +22,6 @@ const faultCode = 2;
 export interface CommandLineOptions {
   /** Another engine than the built one, for tests. */
   readonly engineEntry?: string;
-  /** Another store than the project's own, for tests. */
-  readonly openStore?: (folder: string) => Promise<ProjectStore>;
 }
 
 /** Runs one command, with results on stdout and everything else on stderr, and answers its exit code. Never throws. */
@@ -59,7 +50,6 @@ async function runCommand(args: readonly string[], options: CommandLineOptions):
     args,
     json: values.json === true,
     engineEntry: options.engineEntry,
-    openStore: options.openStore ?? openProjectStore,
   });
   try {
     return await command.run(values, operands, console);

@@ -1,5 +1,4 @@
 import { EngineProcess } from '../jobs/engineProcess.ts';
-import type { ProjectStore } from '../store/projectStore.ts';
 
 /** How a command speaks and is stopped. */
 export interface Console {
@@ -10,8 +9,6 @@ export interface Console {
   /** Aborted by the first Ctrl+C, by SIGTERM, and when nobody reads stdout any more. */
   readonly signal: AbortSignal;
   readonly engine: EngineProcess;
-  /** Opens a project's files. */
-  readonly openStore: (folder: string) => Promise<ProjectStore>;
   /** One line of results, or a text of several, to stdout. */
   result(line: string): void;
   /** One result to stdout as JSON. */
@@ -38,7 +35,6 @@ export function openConsole(options: {
   readonly args: readonly string[];
   readonly json: boolean;
   readonly engineEntry?: string;
-  readonly openStore: Console['openStore'];
 }): OpenConsole {
   const began = performance.now();
   const controller = new AbortController();
@@ -83,7 +79,6 @@ export function openConsole(options: {
     json: options.json,
     signal: controller.signal,
     engine,
-    openStore: options.openStore,
     result,
     resultJson: (value) => result(JSON.stringify(value)),
     say: (line) => void process.stderr.write(`${line}\n`),

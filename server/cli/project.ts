@@ -6,6 +6,7 @@ import { type JobHandle, JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import { createProjects, nearestProject } from '../jobs/projects.ts';
 import type { Job, ProjectFolder } from '../protocol/types.ts';
+import { openProjectStore } from '../store/openProjectStore.ts';
 import type { Console } from './console.ts';
 
 /** A project as a command works in it: what the editor's server does, in this process. */
@@ -30,7 +31,7 @@ export async function openCommandProject(console: Console, dir: string | undefin
     engine: createEngineHost({ createEngine: () => console.engine }),
     queue: new JobQueue({ onFault: (_, error) => console.say(error instanceof Error ? `${error.stack}` : `${error}`) }),
     threads: () => undefined,
-    openStore: console.openStore,
+    openStore: openProjectStore,
   });
   const parts = await projects.open(await projectFolder(dir));
   return { parts, close: () => projects.close() };
@@ -60,12 +61,13 @@ export async function followJob(
   }
 }
 
-/** Follows a job that has no lines of its own to show: a bar, then its summary. */
+/** Follows a job: a bar, then what `show` prints of a job that is done, then its summary. */
 export async function runPlainJob(
   console: Console,
   parts: JobParts,
   title: string,
   start: () => Promise<JobHandle>,
+  show?: (job: Job) => void,
 ): Promise<number> {
   const stage: ProgressStage = { name: 'job', title, weight: 1 };
   const progress = new Progress([stage]);
@@ -84,6 +86,7 @@ export async function runPlainJob(
     for (; said < job.notices.length; said++) progress.say(job.notices[said]);
     if (job.status === 'done') progress.close();
     else progress.stop();
+    if (job.status === 'done') show?.(job);
     const { status, summary, output } = job;
     if (console.json) console.resultJson({ status, summary, output, seconds: console.seconds() });
     else console.result(`${summary ?? status} · ${console.seconds()} s`);

@@ -1,8 +1,12 @@
 import { resolve } from 'node:path';
 import { UserError } from '../errors.ts';
+import { activeRewardModel } from '../jobs/rewardModel.ts';
 import { startScoring } from '../jobs/scoringFile.ts';
-import type { ScoredAnswer, ScoredPair } from '../protocol/types.ts';
+import type { Job, ScoredAnswer, ScoredPair } from '../protocol/types.ts';
+import { createScorer } from '../scores/createScorer.ts';
+import { readJsonLines } from '../store/jsonLines.ts';
 import { command, missingFlag } from './command.ts';
+import type { Console } from './console.ts';
 import { adapterFlag, jsonFlag, optionalModelFlag, projectFlag, threadsFlag } from './flags.ts';
 import { openCommandProject, runPlainJob } from './project.ts';
 import { runRowTask, shortNumber } from './task.ts';
@@ -32,12 +36,7 @@ In a project, without --model and --adapter, its reward model scores, and NAME.s
     if (missing.length === 2 && values.threads !== undefined) throw new UserError('--threads needs --model.');
   },
   async run({ model, adapter, threads, project }, [file], console) {
-    if (model === undefined || adapter === undefined) {
-      const { parts, close } = await openCommandProject(console, project);
-      const show = (row: ScoredAnswer | ScoredPair) =>
-        console.json ? console.resultJson(row) : console.result(rowText(row));
-      return runPlainJob(console, parts, 'Scoring', () => startScoring(parts, resolve(file), show)).finally(close);
-    }
+    if (model === undefined || adapter === undefined) return scoreInProject(console, project, resolve(file));
     return runRowTask(console, {
       method: 'score',
       title: 'Scoring',
@@ -50,6 +49,23 @@ In a project, without --model and --adapter, its reward model scores, and NAME.s
     });
   },
 });
+
+/** Scores as the editor does, with what it has scored already, and prints what was written. */
+async function scoreInProject(console: Console, project: string | undefined, file: string): Promise<number> {
+  const { parts, close } = await openCommandProject(console, project);
+  const { store, engine: engineHost } = parts;
+  const scorer = createScorer({ store, engineHost, activeRewardModel: () => activeRewardModel(parts) });
+  const show = ({ output }: Job) => {
+    for (const { value } of output === undefined ? [] : readJsonLines(output)) {
+      if (console.json) console.resultJson(value);
+      else console.result('error' in value ? `row ${value.row}: ${value.error}` : rowText(value as never));
+    }
+  };
+  return runPlainJob(console, parts, 'Scoring', () => startScoring(parts, scorer, file), show).finally(async () => {
+    await scorer.close();
+    await close();
+  });
+}
 
 function rowText(row: ScoredAnswer | ScoredPair): string {
   return 'reward' in row

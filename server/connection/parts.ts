@@ -1,16 +1,20 @@
 import { UserError } from '../errors.ts';
+import { registerLanguageFeatures } from '../language/register.ts';
+import { createScorer } from '../scores/createScorer.ts';
+import { createProject } from '../store/createProject.ts';
+import { openProjectStore } from '../store/openProjectStore.ts';
 import type { ServerParts } from './types.ts';
 
-const absent = (what: string) => () => {
+const absent = (what: string) => async (): Promise<never> => {
   throw new UserError(`${what} is not in this build of Palate.`);
 };
 
-/** SEAM: the lead puts the other helpers' parts in here when they are merged. */
+/** SEAM: prepareImage (server/images/prepare.ts, branch training) and createExample (branch e2e) when they are merged. */
 export const parts: ServerParts = {
-  openProjectStore: absent('The project store'),
-  createProject: absent('New Project'),
+  openProjectStore,
+  createProject,
   createExample: absent('The example'),
   prepareImage: absent('Decoding of pictures'),
-  createScorer: absent('The scorer'),
-  registerLanguageFeatures: () => ({ capabilities: {}, settingsChanged() {}, refresh() {} }),
+  createScorer,
+  registerLanguageFeatures,
 };

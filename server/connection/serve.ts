@@ -1,22 +1,24 @@
 import { availableParallelism } from 'node:os';
-import { type Connection, TextDocumentSyncKind, TextDocuments } from 'vscode-languageserver/node';
-import { TextDocument } from 'vscode-languageserver-textdocument';
+import type { Connection } from 'vscode-languageserver/node';
 import { createEngineHost } from '../jobs/createEngineHost.ts';
 import type { EngineProcess } from '../jobs/engineProcess.ts';
 import { JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import { createProjects } from '../jobs/projects.ts';
+import { activeRewardModel } from '../jobs/rewardModel.ts';
 import { listRuns } from '../jobs/runs.ts';
+import { startScoring } from '../jobs/scoringFile.ts';
 import { resumeTraining } from '../jobs/training.ts';
+import type { LanguageFeatures } from '../language/types.ts';
 import type { ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import { registerHandlers } from './dispatcher.ts';
 import { createHandlers } from './handlers.ts';
-import { faultText, logTo } from './log.ts';
+import { faultText, type Log, logTo } from './log.ts';
 import { createNotifier } from './notifier.ts';
-import { activeRewardModel, requireTrust, type ServerState, watchProject } from './serverState.ts';
+import { requireTrust, type ServerState, watchProject } from './serverState.ts';
 import { defaultSettings, parseSettings } from './settings.ts';
-import type { LanguageFeatures, ServerParts } from './types.ts';
+import type { ServerParts } from './types.ts';
 
 export interface ServeOptions {
   /** Another engine than the built one, for tests. */
@@ -57,7 +59,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     threads,
     openStore: (folder) => parts.openProjectStore(folder),
     onOpen(job) {
-      if (language) ends.push(watchProject(job, { notifier, annotators }, language));
+      if (language) ends.push(watchProject(job, state, language));
       if (settings.trusted && settings.onInterruptedRun === 'resume') {
         resumeInterrupted(job).catch((error) => log(faultText('Resuming the interrupted run', error)));
       }
@@ -74,28 +76,29 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     annotators,
     settings: () => settings,
     scorerOf(project) {
-      const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts));
+      const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts, log));
       scorers.set(project, known);
       known.catch(() => scorers.delete(project));
       return known;
     },
     rewardChanged(project) {
+      void scorers.get(project)?.then((scorer) => scorer.rewardModelChanged());
       notifier.send('scoresChanged', { project }, project);
       language?.refresh(project);
     },
   };
-  const documents = new TextDocuments(TextDocument);
   language = parts.registerLanguageFeatures(connection, {
-    documents,
     projects: { of: (path) => projects.of(path), store: async (project) => (await projects.open(project)).store },
     scorerOf: state.scorerOf,
     settings: state.settings,
+    scoreFile: (project, file) => void scoreWhole(state, project, file).catch((error) => log(faultText(file, error))),
+    log,
   });
   const { capabilities } = language;
   connection.onInitialize(({ initializationOptions }) => {
     settings = parseSettings(initializationOptions);
     return {
-      capabilities: { textDocumentSync: TextDocumentSyncKind.Incremental, ...capabilities },
+      capabilities,
       serverInfo: { name: 'Palate' },
     };
   });
@@ -104,7 +107,6 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     language?.settingsChanged();
   });
   registerHandlers(connection, createHandlers(state), log);
-  documents.listen(connection);
   connection.listen();
   let closing: Promise<void> | undefined;
   return {
@@ -113,6 +115,8 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
         await queue.close();
         for (const end of ends) end();
         notifier.close();
+        language?.close();
+        for (const scorer of scorers.values()) await scorer.then((open) => open.close()).catch(() => {});
         await projects.close();
       })();
       return closing;
@@ -120,12 +124,18 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   };
 }
 
-function scorerFor(job: JobParts, parts: ServerParts): Scorer {
+function scorerFor(job: JobParts, parts: ServerParts, log: Log): Scorer {
   return parts.createScorer({
     store: job.store,
     engineHost: job.engine,
     activeRewardModel: () => activeRewardModel(job),
+    log,
   });
+}
+
+async function scoreWhole({ settings, projects, scorerOf }: ServerState, project: ProjectFolder, file: string) {
+  requireTrust(settings());
+  await startScoring(await projects.open(project), await scorerOf(project), file);
 }
 
 /** The newest run that was not ended by the person goes on by itself. */

@@ -1,4 +1,5 @@
 import type { Position, Range, TextDocumentContentChangeEvent } from 'vscode-languageserver/node';
+import { TextDocument } from 'vscode-languageserver-textdocument';
 import type { ScoredColumn } from '../scores/scoredTexts.ts';
 import { type RowScan, type ScanOptions, scanRow } from './rowScan.ts';
 import { type Span, scanArray, scanObject } from './scan.ts';
@@ -122,85 +123,55 @@ function rowsOf(text: string, before: readonly Row[] = []): Row[] {
 /** JSON: the object that the file is, or the objects of its list. Read as a whole after each edit. */
 class JsonDocument implements RowDocument {
   readonly uri: string;
-  version: number;
-  #text: string;
-  #read: JsonRows | undefined;
+  #document: TextDocument;
+  #read: readonly JsonRow[] | undefined;
   /** What is to be taken over by position. */
   #before: readonly Row[] = [];
 
   constructor(uri: string, version: number, text: string) {
     this.uri = uri;
-    this.version = version;
-    this.#text = text;
+    this.#document = TextDocument.create(uri, 'json', version, text);
+  }
+
+  get version(): number {
+    return this.#document.version;
   }
 
   get length(): number {
-    return this.#text.length;
+    return this.#document.getText().length;
   }
 
   *rows(first = 0, last = Number.POSITIVE_INFINITY): Generator<PlacedRow> {
-    this.#read ??= readJson(this.#text, this.#before);
-    const { starts, rows } = this.#read;
-    for (const { row, start } of rows) {
-      const line = lineAt(starts, start);
+    this.#read ??= readJson(this.#document.getText(), this.#before);
+    const position = (offset: number) => this.#document.positionAt(offset);
+    for (const { row, start } of this.#read) {
+      const { line } = position(start);
       if (line > last) return;
-      if (lineAt(starts, start + row.text.length) < first) continue;
-      const position = (offset: number) => {
-        const at = lineAt(starts, start + offset);
-        return { line: at, character: start + offset - starts[at] };
-      };
-      yield { row, line, range: (span) => ({ start: position(span.start), end: position(span.end) }) };
+      if (position(start + row.text.length).line < first) continue;
+      yield { row, line, range: (span) => ({ start: position(start + span.start), end: position(start + span.end) }) };
     }
   }
 
   change(changes: readonly TextDocumentContentChangeEvent[], version: number): void {
-    for (const change of changes) {
-      if (!('range' in change)) {
-        this.#text = change.text;
-        continue;
-      }
-      const starts = lineStarts(this.#text);
-      const offset = ({ line, character }: Position) =>
-        line >= starts.length ? this.#text.length : Math.min(starts[line] + character, this.#text.length);
-      const [start, end] = [offset(change.range.start), offset(change.range.end)];
-      this.#text = this.#text.slice(0, start) + change.text + this.#text.slice(end);
-    }
-    if (this.#read) this.#before = this.#read.rows.map(({ row }) => row);
+    if (this.#read) this.#before = this.#read.map(({ row }) => row);
     this.#read = undefined;
-    this.version = version;
+    this.#document = TextDocument.update(this.#document, [...changes], version);
   }
 }
 
-interface JsonRows {
-  readonly starts: readonly number[];
-  readonly rows: readonly { readonly row: Row; readonly start: number }[];
+interface JsonRow {
+  readonly row: Row;
+  /** Offset in the file. */
+  readonly start: number;
 }
 
-function readJson(text: string, before: readonly Row[]): JsonRows {
+function readJson(text: string, before: readonly Row[]): JsonRow[] {
   const object = scanObject(text);
   const spans = object ? [{ start: text.indexOf('{'), end: object.end }] : (scanArray(text) ?? []);
-  const rows = spans.map(({ start, end }, k) => {
+  return spans.map(({ start, end }, k) => {
     const part = text.slice(start, end);
     // As in rowsOf.
     const old = before.length === spans.length ? before[k] : undefined;
     return { row: old?.text === part ? old : new Row(part, 'json', old), start };
   });
-  return { starts: lineStarts(text), rows };
-}
-
-function lineStarts(text: string): number[] {
-  const starts = [0];
-  for (const { index, 0: found } of text.matchAll(/\r\n|\n|\r/g)) starts.push(index + found.length);
-  return starts;
-}
-
-/** The line that holds an offset. */
-function lineAt(starts: readonly number[], offset: number): number {
-  let [low, high] = [0, starts.length];
-  while (low + 1 < high) {
-    const middle = (low + high) >> 1;
-    if (starts[middle] <= offset) low = middle;
-    else high = middle;
-  }
-  return low;
 }

@@ -2,19 +2,19 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { measureLatency, stepsUntilScore } from '../../../scripts/proofs/support/latency.ts';
 import type { Job } from '../../../server/protocol/types.ts';
-import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, longStages, quickStages, writeDemoProject } from '../../support/demoProject.ts';
+import { builtServer } from '../../support/programs.ts';
 import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
 describe('while PPO runs', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let server: ServerClient;
   let project = '';
   let job: Job;
   before(async () => {
-    const program = await bundleProgram('test/support/standInServer.ts');
+    const program = builtServer();
     const stages = { ...quickStages, ppo: longStages.ppo };
     project = writeDemoProject(join(temporary.path, 'project'), { stages });
     server = await startServer({ program });

@@ -4,10 +4,10 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { clientMethods } from '../../../server/connection/schemas.ts';
-import { packageRoot } from '../../../server/paths.ts';
 import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, longStages, writeDemoProject } from '../../support/demoProject.ts';
 import { gone } from '../../support/processes.ts';
+import { builtServer } from '../../support/programs.ts';
 import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { skip } from '../../support/skip.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -15,13 +15,13 @@ import { temporaryFolder } from '../../support/temporary.ts';
 const initialize = { processId: null, rootUri: null, capabilities: {}, initializationOptions: { trusted: true } };
 
 describe('the language server', function () {
-  this.timeout(60_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let program = '';
   let server: ServerClient;
   let project = '';
   before(async () => {
-    program = await bundleProgram('test/support/standInServer.ts');
+    program = builtServer();
     project = writeDemoProject(join(temporary.path, 'project'));
     server = await startServer({ program });
   });
@@ -86,10 +86,12 @@ describe('the language server', function () {
   });
 
   it('hides a fault behind a sentence, and logs its stack', async () => {
-    const faulty = server.call('prepareImage', { project, path: 'fault.png' });
-    await assert.rejects(faulty, /^Error: Palate could not answer prepareImage: a fault of the server$/);
-    await alive();
-    assert.ok(server.log.some((line) => /TypeError: a fault of the server\n +at /.test(line)));
+    const faulty = await startServer({ program: await bundleProgram('test/support/faultyServer.ts') });
+    const asked = faulty.call('prepareImage', { project, path: 'a.png' });
+    await assert.rejects(asked, /^Error: Palate could not answer prepareImage: a fault of the server$/);
+    await faulty.call('listRuns', { project });
+    assert.ok(faulty.log.some((line) => /TypeError: a fault of the server\n +at /.test(line)));
+    await faulty.close();
   });
 
   it('computes nothing in a workspace that is not trusted, and labels there', async () => {
@@ -115,8 +117,7 @@ describe('the language server', function () {
 
   it('loads no native runtime, and stays small', async function () {
     if (process.platform !== 'linux') skip(this, 'what a process has loaded is read from /proc, which Linux alone has');
-    const built = join(packageRoot(), 'out', 'server', 'main.js');
-    const small = await startServer({ program: built });
+    const small = await startServer({ program });
     await small.call('listJobs', {});
     for (const { process: child } of [small, server]) {
       const maps = readFileSync(`/proc/${child.pid}/maps`, 'utf8');

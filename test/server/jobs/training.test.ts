@@ -3,8 +3,8 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerNotifications } from '../../../server/protocol/client.ts';
 import type { Job, MetricsPoint } from '../../../server/protocol/types.ts';
-import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, longStages, writeDemoProject } from '../../support/demoProject.ts';
+import { builtServer } from '../../support/programs.ts';
 import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -22,13 +22,13 @@ const steps = (server: ServerClient, { id }: Job, stage: string, done = 1) =>
   );
 
 describe('training through the server', function () {
-  this.timeout(120_000);
+  this.timeout(180_000);
   const temporary = temporaryFolder();
   let program = '';
   let server: ServerClient;
   let project = '';
   before(async () => {
-    program = await bundleProgram('test/support/standInServer.ts');
+    program = builtServer();
     project = writeDemoProject(join(temporary.path, 'project'));
     server = await startServer({ program });
     assert.equal(await labelAll(server, project), 16);
