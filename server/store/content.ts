@@ -137,8 +137,7 @@ export class ProjectContent {
         if (row === undefined || numbers.has(row.id)) continue;
         numbers.set(row.id, prompts.length);
         prompts.push({ prompt: { id: row.id, content: row.content }, file: file.name, line: row.line, responses: [] });
-        const pause = pacer.breathe();
-        if (pause) await pause;
+        if (pacer.isTired) await pacer.rest();
       }
     }
     for (const file of sorted(this.#responses)) {
@@ -152,8 +151,7 @@ export class ProjectContent {
         }
         prompts[number].responses.push(row.response);
         responses.set(row.response.id, { response: row.response, prompt: number, modality: modalityOf(row.response) });
-        const pause = pacer.breathe();
-        if (pause) await pause;
+        if (pacer.isTired) await pacer.rest();
       }
     }
     const files = [...sorted(this.#prompts), ...sorted(this.#responses)];
