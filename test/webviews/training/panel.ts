@@ -58,7 +58,8 @@ export async function openPanel(
   const page = await context.newPage();
   const [foreign, complaints]: [string[], string[]] = [[], []];
   page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+    const isOurs = !message.text().includes('willReadFrequently');
+    if (['error', 'warning'].includes(message.type()) && isOurs) complaints.push(message.text());
   });
   page.on('pageerror', (error) => complaints.push(String(error)));
   await context.route('**/*', async (route) => {
