@@ -1,4 +1,5 @@
-import { dirname, sep } from 'node:path';
+import { access, readdir } from 'node:fs/promises';
+import { dirname, join, sep } from 'node:path';
 import * as vscode from 'vscode';
 import type { ProjectInfo } from '../server/protocol/types.ts';
 import type { Server } from './connection/server.ts';
@@ -20,7 +21,7 @@ export class Projects implements vscode.Disposable {
   readonly #extra = new Set<string>();
   #list: readonly ProjectInfo[] = [];
   #folders: readonly string[] = [];
-  #refreshing: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   #again = false;
   #recount: NodeJS.Timeout | undefined;
 
@@ -45,26 +46,30 @@ export class Projects implements vscode.Disposable {
     return this.#list;
   }
 
-  /** Looks for projects again. Starts the server only where there is one. */
-  refresh(): Promise<void> {
+  /**
+   * Looks for projects again: at once in the workspace's folders and those directly below, by the editor's search, which
+   * may take a while, in all of them. Resolves with the first that are found, or when there are none. Starts the server
+   * only where there is one.
+   */
+  async refresh(): Promise<void> {
     this.#again = true;
-    this.#refreshing ??= (async () => {
-      try {
-        while (this.#again) {
-          this.#again = false;
-          await this.#look();
-        }
-      } finally {
-        this.#refreshing = undefined;
-      }
-    })();
-    return this.#refreshing;
+    this.#looking ??= this.#lookUntilQuiet().finally(() => {
+      this.#looking = undefined;
+    });
+    // Whoever waits for it hears of a failure; the search alone must not end the extension host.
+    this.#looking.catch(() => undefined);
+    await Promise.race([this.#looking, this.#firstFound()]);
+  }
+
+  /** Resolves when the search that is under way has ended. */
+  async searched(): Promise<void> {
+    await this.#looking?.catch(() => undefined);
   }
 
   /** A project that was just made. */
   async add(folder: string): Promise<void> {
     if (!vscode.workspace.getWorkspaceFolder(vscode.Uri.file(folder))) this.#extra.add(folder);
-    await this.refresh();
+    await this.#take([...this.#folders, folder]);
   }
 
   get(folder: string): ProjectInfo | undefined {
@@ -121,14 +126,28 @@ export class Projects implements vscode.Disposable {
     }, settle);
   }
 
-  async #look(): Promise<void> {
-    const found = await vscode.workspace.findFiles(`**/${marker}`, elsewhere, mostProjects);
-    this.#folders = [
-      ...new Set([
-        ...found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath)),
-        ...this.#extra,
-      ]),
-    ].sort();
+  #firstFound(): Promise<void> {
+    return new Promise((resolve) => {
+      const listening = this.onDidChange(() => {
+        listening.dispose();
+        resolve();
+      });
+    });
+  }
+
+  async #lookUntilQuiet(): Promise<void> {
+    while (this.#again) {
+      this.#again = false;
+      const near = await nearFolders();
+      if (near.length > 0 || this.#extra.size > 0) await this.#take(near);
+      const found = await vscode.workspace.findFiles(`**/${marker}`, elsewhere, mostProjects);
+      const far = found.filter(({ scheme }) => scheme === 'file').map(({ fsPath }) => dirname(fsPath));
+      await this.#take([...near, ...far]);
+    }
+  }
+
+  async #take(found: readonly string[]): Promise<void> {
+    this.#folders = [...new Set([...found, ...this.#extra])].sort();
     await this.#read();
   }
 
@@ -141,6 +160,29 @@ export class Projects implements vscode.Disposable {
     await vscode.commands.executeCommand('setContext', 'palate.hasLabels', labelled);
     this.#changed.fire();
   }
+}
+
+/** The workspace's folders and those directly below that hold a palate.json. */
+async function nearFolders(): Promise<string[]> {
+  const roots = (vscode.workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
+  const candidates = await Promise.all(
+    roots.map(async ({ uri: { fsPath } }) => {
+      const entries = await readdir(fsPath, { withFileTypes: true }).catch(() => []);
+      const below = entries.filter((entry) => entry.isDirectory() && !/^(\.|node_modules$)/.test(entry.name));
+      return [fsPath, ...below.slice(0, mostProjects).map(({ name }) => join(fsPath, name))];
+    }),
+  );
+  const there = await Promise.all(
+    candidates.flat().map(async (folder) => ((await isThere(join(folder, marker))) ? folder : undefined)),
+  );
+  return there.filter((folder) => folder !== undefined);
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return await access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function offerProject(): Promise<void> {

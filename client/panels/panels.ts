@@ -93,8 +93,9 @@ export class Panels implements vscode.Disposable {
     const { projects, log } = this.#palate();
     try {
       if (projects.list.length === 0) await projects.refresh();
-      const named = projects.list.find((project) => panel.title.endsWith(`: ${projects.titleOf(project)}`));
-      const project = named ?? projects.list[0];
+      const named = () => projects.list.find((project) => panel.title.endsWith(`: ${projects.titleOf(project)}`));
+      if (!named()) await projects.searched();
+      const project = named() ?? projects.list[0];
       if (project) await restore(panel, project);
       else panel.dispose();
     } catch (error) {
