@@ -6,7 +6,7 @@ import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
 import { type GgufFile, readGguf } from './gguf.ts';
-import { ggufConfig, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
+import { ggufConfig, ggufFamily, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
 import { readHuggingFaceConfig, weightFiles } from './huggingface.ts';
 import { checkShapes, llamaWeightShapes, parameterCount } from './llamaWeights.ts';
 import { checkMemory } from './memory.ts';
@@ -108,10 +108,11 @@ function openGguf(path: string): OpenModel {
   const file = openFile(path);
   try {
     const gguf = readHeader(file);
-    const config = ggufConfig(gguf);
+    const config = ggufConfig(gguf, file);
+    const layout = { family: ggufFamily(gguf), headWidth: config.headWidth };
     const entries = new Map<string, Entry>();
     for (const [name, tensor] of ggufTensorNames(gguf)) {
-      entries.set(name, { file, ...tensor, read: () => readGgufWeight(file, tensor, name, config) });
+      entries.set(name, { file, ...tensor, read: () => readGgufWeight(file, tensor, name, layout) });
     }
     return {
       ...described(path, 'gguf', config, entries),
