@@ -61,7 +61,7 @@ export function ggufConfig(gguf: GgufFile, file: OpenFile): LlamaConfig {
   };
   checkPlausible(path, config, (key) => `${family}.${GGUF_KEYS[key]}`);
   refuseDifferentHeadWidths(gguf, family, config);
-  return withDivisors(gguf, file, config);
+  return family === 'llama' ? withDivisors(gguf, file, config) : config;
 }
 
 /** The family that the file names. Throws a UserError for others. */
@@ -120,7 +120,7 @@ export function ggufTensorNames(gguf: GgufFile): Map<string, GgufTensor> {
   for (const tensor of gguf.tensors.values()) {
     const name = huggingFaceName(tensor.name, family);
     if (name) renamed.set(name, tensor);
-    else if (tensor.name !== DIVISORS) unknown.push(tensor.name);
+    else if (tensor.name !== DIVISORS || family !== 'llama') unknown.push(tensor.name);
   }
   if (unknown.length) {
     throw new UserError(
