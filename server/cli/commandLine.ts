@@ -15,7 +15,19 @@ import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score, exportPreferences, runs, resume, doctor, exportModel, setupTensorflow];
+const commands = [
+  demo,
+  generate,
+  evaluate,
+  train,
+  score,
+  exportPreferences,
+  runs,
+  resume,
+  doctor,
+  exportModel,
+  setupTensorflow,
+];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;
@@ -36,7 +48,7 @@ export async function runCommandLine(args: readonly string[], options: CommandLi
 }
 
 async function runCommand(args: readonly string[], options: CommandLineOptions): Promise<number> {
-  const [name, ...rest] = args;
+  const [name, rest] = splitName(args);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${overview()}\n`);
     return name === undefined ? userErrorCode : 0;
@@ -48,11 +60,7 @@ async function runCommand(args: readonly string[], options: CommandLineOptions):
     process.stdout.write(`${commandHelp(command)}\n`);
     return 0;
   }
-  const console = openConsole({
-    args,
-    json: values.json === true,
-    engineEntry: options.engineEntry,
-  });
+  const console = openConsole({ args, json: values.json === true, engineEntry: options.engineEntry });
   try {
     return await command.run(values, operands, console);
   } catch (error) {
