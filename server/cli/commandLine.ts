@@ -6,6 +6,7 @@ import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
 import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { exportPreferences } from './export.ts';
 import { generate } from './generate.ts';
 import { resume } from './resume.ts';
 import { runs } from './runs.ts';
@@ -13,7 +14,18 @@ import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score, runs, resume, doctor, setupTensorflow];
+const commands = [
+  demo,
+  generate,
+  evaluate,
+  train,
+  score,
+  exportPreferences,
+  runs,
+  resume,
+  doctor,
+  setupTensorflow,
+];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;

@@ -61,10 +61,12 @@ async function scoreInProject(console: Console, project: string | undefined, fil
       else console.result('error' in value ? `row ${value.row}: ${value.error}` : rowText(value as never));
     }
   };
-  return runPlainJob(console, parts, 'Scoring', () => startScoring(parts, scorer, file), show).finally(async () => {
+  try {
+    return await runPlainJob(console, parts, 'Scoring', () => startScoring(parts, scorer, file), show);
+  } finally {
     await scorer.close();
     await close();
-  });
+  }
 }
 
 function rowText(row: ScoredAnswer | ScoredPair): string {

@@ -52,8 +52,7 @@ export class LabelQueue {
     this.#tallies = new Map();
     for (const labels of annotators) {
       this.#tallyOf(labels).takeOver(this.#count);
-      const pause = pacer.breathe();
-      if (pause) await pause;
+      if (pacer.isTired) await pacer.rest();
     }
   }
 

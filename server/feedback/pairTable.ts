@@ -28,15 +28,13 @@ export class PairTable {
   static async of(content: ContentSnapshot, numbers: ResponseNumbers, pacer: Pacer): Promise<PairTable> {
     for (const id of content.responses.keys()) {
       numbers.number(id);
-      const pause = pacer.breathe();
-      if (pause) await pause;
+      if (pacer.isTired) await pacer.rest();
     }
     const table = new PairTable(content.prompts.length, numbers);
     for (const [prompt, { responses }] of content.prompts.entries()) {
       table.#add(prompt, 'text', responses, content);
       table.#add(prompt, 'image', responses, content);
-      const pause = pacer.breathe();
-      if (pause) await pause;
+      if (pacer.isTired) await pacer.rest();
     }
     return table;
   }

@@ -153,6 +153,6 @@ export function newerDecision({ events }: AnnotatorLabels, a: number, b: number)
   const isDecision = (row: number) => row !== -1 && events.kind[row] === kinds.decide;
   if (!isDecision(a)) return isDecision(b) ? b : -1;
   if (!isDecision(b)) return a;
-  const later = events.at[a] - events.at[b] || (events.id[a] < events.id[b] ? -1 : 1);
+  const later = events.at[a] - events.at[b] || events.ids.compare(a, b);
   return later > 0 ? a : b;
 }

@@ -38,8 +38,7 @@ export async function votedPairs(annotators: Iterable<AnnotatorLabels>, pacer: P
       const pair = pairs.get(name);
       if (pair === undefined) pairs.set(name, { low, high, votes: [vote] });
       else pair.votes.push(vote);
-      const pause = pacer.breathe();
-      if (pause) await pause;
+      if (pacer.isTired) await pacer.rest();
     }
   }
   return [...pairs.values()];

@@ -1,4 +1,5 @@
 import { EventColumns, type EventRow, kinds } from './eventColumns.ts';
+import { KeyTable } from './keyTable.ts';
 import type { Pacer } from './pacer.ts';
 
 /** A comparison as a number: two responses' numbers and whether it is the repetition with sides swapped. */
@@ -33,10 +34,9 @@ export class AnnotatorLabels {
   /** Comparisons that are decided, and those that are only skipped. */
   decided = 0;
   skipped = 0;
-  readonly #rowOf = new Map<string, number>();
-  readonly #newest = new Map<ComparisonKey, number>();
-  /** Rows of undo and redo whose event is not there, or comes later. */
-  readonly #early = new Map<string, number>();
+  readonly #newest = new KeyTable();
+  /** Of events that come after an undo or redo of them, as the clock says: the row of that. */
+  readonly #early = new Map<number, number>();
   /** Decisions and skips that stand, oldest first. */
   readonly #standing: number[] = [];
   /** What was undone, in that order, since the last decision or skip. */
@@ -53,9 +53,8 @@ export class AnnotatorLabels {
 
   /** Takes an event; `settle` puts it into its place. `target`: id of the event that an undo or redo is about. */
   add(row: EventRow, target?: string): void {
-    if (this.#rowOf.has(row.id)) return;
     const at = this.events.push(row);
-    this.#rowOf.set(row.id, at);
+    if (at === -1) return;
     if (target !== undefined) this.#targets.set(at, target);
     this.#newestTime = Math.max(this.#newestTime, row.at);
     this.#waiting.push(at);
@@ -79,7 +78,7 @@ export class AnnotatorLabels {
   current(key: ComparisonKey): number {
     const { previous, undone, kind } = this.events;
     let skip = -1;
-    for (let row = this.#newest.get(key) ?? -1; row !== -1; row = previous[row]) {
+    for (let row = this.#newest.get(key); row !== -1; row = previous[row]) {
       if (undone[row] === 1) continue;
       if (kind[row] === kinds.decide) return row;
       if (skip === -1) skip = row;
@@ -88,7 +87,7 @@ export class AnnotatorLabels {
   }
 
   /** Every comparison that was ever decided or skipped. */
-  comparisons(): IterableIterator<ComparisonKey> {
+  comparisons(): Generator<ComparisonKey> {
     return this.#newest.keys();
   }
 
@@ -112,7 +111,7 @@ export class AnnotatorLabels {
   }
 
   rowOf(id: string): number {
-    return this.#rowOf.get(id) ?? -1;
+    return this.events.ids.rowOf(id);
   }
 
   /** A time for the next event: now, but later than every event before. */
@@ -122,8 +121,8 @@ export class AnnotatorLabels {
 
   /** Which of two events is newer: by time, then by id. */
   #order(a: number, b: number): number {
-    const { at, id } = this.events;
-    return at[a] - at[b] || (id[a] < id[b] ? -1 : id[a] > id[b] ? 1 : 0);
+    const { at, ids } = this.events;
+    return at[a] - at[b] || ids.compare(a, b);
   }
 
   #restart(): void {
@@ -142,8 +141,7 @@ export class AnnotatorLabels {
   async #applyAll(rows: readonly number[], pacer: Pacer, changed: LabelChange): Promise<void> {
     for (const row of rows) {
       this.#apply(row, changed);
-      const pause = pacer.breathe();
-      if (pause) await pause;
+      if (pacer.isTired) await pacer.rest();
     }
   }
 
@@ -152,20 +150,21 @@ export class AnnotatorLabels {
     this.#lastApplied = row;
     events.applied[row] = 1;
     if (events.kind[row] === kinds.decide || events.kind[row] === kinds.skip) {
-      const early = this.#early.get(events.id[row]);
+      const early = this.#early.size === 0 ? undefined : this.#early.get(row);
       this.#undone.length = 0;
       this.#change(this.keyOf(row), changed, () => {
-        events.previous[row] = this.#newest.get(this.keyOf(row)) ?? -1;
+        events.previous[row] = this.#newest.get(this.keyOf(row));
         this.#newest.set(this.keyOf(row), row);
         events.undone[row] = early !== undefined && events.kind[early] === kinds.undo ? 1 : 0;
         if (events.undone[row] === 0) this.#standing.push(row);
       });
       return;
     }
-    const of = this.#targets.get(row) ?? '';
-    const target = this.#rowOf.get(of) ?? -1;
-    if (target === -1 || events.applied[target] === 0) {
-      this.#early.set(of, row);
+    const target = this.rowOf(this.#targets.get(row) ?? '');
+    // Not there: what it is about comes later, if at all, and is replayed before it then.
+    if (target === -1) return;
+    if (events.applied[target] === 0) {
+      this.#early.set(target, row);
     } else if (events.kind[target] === kinds.decide || events.kind[target] === kinds.skip) {
       const takesBack = events.kind[row] === kinds.undo;
       if (takesBack === (events.undone[target] === 1)) return;

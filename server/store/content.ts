@@ -93,7 +93,8 @@ export class ProjectContent {
     Kind: new (path: string, name: string) => File,
     problems: string[],
   ): Promise<boolean> {
-    const found = await statFiles(join(this.#folder, name), /\.(jsonl|ndjson)$/i).catch((error: unknown) => {
+    // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
+    const found = await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i).catch((error: unknown) => {
       problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
       return new Map<string, Stats>();
     });
@@ -137,8 +138,7 @@ export class ProjectContent {
         if (row === undefined || numbers.has(row.id)) continue;
         numbers.set(row.id, prompts.length);
         prompts.push({ prompt: { id: row.id, content: row.content }, file: file.name, line: row.line, responses: [] });
-        const pause = pacer.breathe();
-        if (pause) await pause;
+        if (pacer.isTired) await pacer.rest();
       }
     }
     for (const file of sorted(this.#responses)) {
@@ -152,8 +152,7 @@ export class ProjectContent {
         }
         prompts[number].responses.push(row.response);
         responses.set(row.response.id, { response: row.response, prompt: number, modality: modalityOf(row.response) });
-        const pause = pacer.breathe();
-        if (pause) await pause;
+        if (pacer.isTired) await pacer.rest();
       }
     }
     const files = [...sorted(this.#prompts), ...sorted(this.#responses)];

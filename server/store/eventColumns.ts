@@ -1,8 +1,10 @@
+import { EventIds } from './eventIds.ts';
+
 /** What kind an event is, and whether it stands, in one byte each. */
 export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
 export const choices = { none: 0, low: 1, high: 2, tie: 3, bothGood: 4, bothBad: 5 } as const;
 
-/** One row of the index; 100,000 of them take about 6 MB beside their ids. */
+/** One row of the index; 100,000 of them take about 6 MB. */
 export interface EventRow {
   readonly id: string;
   readonly at: number;
@@ -28,7 +30,7 @@ type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array
 /** Rows of numbers, one typed array a column. */
 export class EventColumns {
   count = 0;
-  readonly id: string[] = [];
+  readonly ids = new EventIds();
   at = new Float64Array(16);
   offset = new Float64Array(16);
   length = new Uint32Array(16);
@@ -48,10 +50,11 @@ export class EventColumns {
   /** It has its place in the order of events. */
   applied = new Uint8Array(16);
 
+  /** The row's number; −1: an event with this id is there already. */
   push(row: EventRow): number {
+    if (!this.ids.add(row.id)) return -1;
     if (this.count === this.at.length) this.#grow();
     const at = this.count++;
-    this.id.push(row.id);
     this.at[at] = row.at;
     this.offset[at] = row.offset;
     this.length[at] = row.length;

@@ -51,7 +51,7 @@ const linesAtOnce = 500;
 async function* linesOf(pairs: readonly PreferredPair[], place: (picture: string) => string): AsyncGenerator<string> {
   const pacer = new Pacer();
   for (let start = 0; start < pairs.length; start += linesAtOnce) {
-    await pacer.breathe();
+    if (start > 0) await pacer.rest();
     yield pairs
       .slice(start, start + linesAtOnce)
       .map((pair) => `${JSON.stringify(exportedRow(pair, place))}\n`)

@@ -1,5 +1,6 @@
 import type { Choice } from '../protocol/types.ts';
 import { isContentId } from './contentIds.ts';
+import { isEventId } from './eventIds.ts';
 import { excerpt } from './jsonLines.ts';
 
 /** Of the lines of feedback/*.jsonl. Newer ones are kept and not read. */
@@ -84,7 +85,7 @@ export function readFeedback(value: Readonly<Record<string, unknown>>): Feedback
     if (typeof event === 'string') return 'unknown';
     throw new Error('event is missing');
   }
-  if (typeof id !== 'string' || id === '' || id.length > 200) throw new Error('id is missing');
+  if (!isEventId(id)) throw new Error('id should be a UUID');
   if (typeof annotator !== 'string' || annotator === '') throw new Error('annotator is missing');
   const time = typeof at === 'string' ? Date.parse(at) : Number.NaN;
   if (!(time >= 0 && time < latest)) throw new Error(`at should be a time, as "2026-01-31T12:00:00.000Z"`);
@@ -92,31 +93,47 @@ export function readFeedback(value: Readonly<Record<string, unknown>>): Feedback
     if (typeof value.of !== 'string') throw new Error('of is missing');
     return { id, at: time, annotator, event, of: value.of };
   }
-  return { id, at: time, annotator, event, ...readPair(value, event) };
+  const { responses, shown, repeat, choice, strength, scale, ms } = readPair(value, event);
+  return { id, at: time, annotator, event, responses, shown, repeat, choice, strength, scale, ms };
 }
 
 /** The year 9000: a time beyond it leaves no room for later ones. */
 const latest = Date.UTC(9000, 0);
 
 function readPair(value: Readonly<Record<string, unknown>>, event: 'decide' | 'skip'): Omit<PairEvent, 'event'> {
-  const responses = readIds(value.responses, 'responses');
-  const shown = value.shown === undefined ? responses : readIds(value.shown, 'shown');
-  if (!responses.includes(shown[0]) || !responses.includes(shown[1])) throw new Error('shown names other responses');
+  const responses = readIds(value.responses);
+  const shown = readShown(value.shown, responses);
   const ms = typeof value.ms === 'number' && value.ms >= 0 ? value.ms : 0;
-  const pair = { responses, shown, repeat: value.repeat === true, ms };
-  if (event === 'skip') return { ...pair, choice: undefined, strength: 0, scale: 0 };
+  const repeat = value.repeat === true;
+  if (event === 'skip') return { responses, shown, repeat, choice: undefined, strength: 0, scale: 0, ms };
   const { choice, strength, scale } = value;
   if (choice !== responses[0] && choice !== responses[1] && !ties.includes(choice as Tie)) {
     throw new Error(`choice is ${excerpt(String(choice))}, which is neither response nor a tie`);
   }
-  return { ...pair, choice: choice as Choice, strength: small(strength), scale: small(scale) };
+  return { responses, shown, repeat, choice: choice as Choice, strength: small(strength), scale: small(scale), ms };
 }
 
-function readIds(value: unknown, name: string): [string, string] {
-  if (!Array.isArray(value) || value.length !== 2 || !value.every(isContentId) || value[0] === value[1]) {
-    throw new Error(`${name} should be the ids of two responses`);
+function readIds(value: unknown): [string, string] {
+  if (
+    !Array.isArray(value) ||
+    value.length !== 2 ||
+    !isContentId(value[0]) ||
+    !isContentId(value[1]) ||
+    value[0] === value[1]
+  ) {
+    throw new Error('responses should be the ids of two responses');
   }
   return value as [string, string];
+}
+
+/** Absent: in the order of the ids. */
+function readShown(value: unknown, responses: readonly [string, string]): readonly [string, string] {
+  if (value === undefined) return responses;
+  if (Array.isArray(value)) {
+    if (value[0] === responses[0] && value[1] === responses[1]) return responses;
+    if (value[0] === responses[1] && value[1] === responses[0]) return [responses[1], responses[0]];
+  }
+  throw new Error('shown should be the two responses, A then B');
 }
 
 const small = (value: unknown): number =>

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 
@@ -90,6 +91,8 @@ function withoutMark<Bytes extends Uint8Array>(bytes: Bytes, file: string): Byte
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decode(bytes: Uint8Array, file: string, line: number): string {
+  // Most lines are; this is several times as fast.
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
     return decoder.decode(bytes);
   } catch (error) {

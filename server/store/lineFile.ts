@@ -110,36 +110,39 @@ export class LineFile {
   }
 
   async #read(file: FileHandle, size: number): Promise<void> {
-    let rest: Buffer = Buffer.alloc(0);
+    // One buffer for all of it: what is left of a line moves to its front.
+    let buffer = Buffer.allocUnsafe(Math.min(chunkBytes, size - this.#known + 1));
+    let held = 0;
     let skipping = false;
     for (let at = this.#known; at < size; ) {
-      const chunk = Buffer.allocUnsafe(Math.min(chunkBytes, size - at));
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+      if (held === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
+      const { bytesRead } = await file.read(buffer, held, Math.min(buffer.length - held, size - at), at);
       if (bytesRead === 0) break;
       at += bytesRead;
-      const bytes =
-        rest.length > 0 ? Buffer.concat([rest, chunk.subarray(0, bytesRead)]) : chunk.subarray(0, bytesRead);
+      held += bytesRead;
       let start = 0;
-      for (let end = bytes.indexOf(newline); end !== -1; end = bytes.indexOf(newline, start)) {
-        this.#take(bytes.subarray(start, end + 1), skipping);
+      for (let end = buffer.indexOf(newline); end !== -1 && end < held; end = buffer.indexOf(newline, start)) {
+        this.#take(buffer.subarray(start, end + 1), skipping);
         skipping = false;
         start = end + 1;
       }
-      rest = bytes.subarray(start);
-      if (rest.length > longestLine) {
+      buffer.copyWithin(0, start, held);
+      held -= start;
+      if (held > longestLine) {
         // Its beginning is told once; the rest of it is only counted.
-        if (!skipping)
-          this.#reader.line({ line: this.#lines + 1, offset: this.#known, bytes: rest.subarray(0, 200) }, true);
+        const bytes = buffer.subarray(0, 200);
+        if (!skipping) this.#reader.line({ line: this.#lines + 1, offset: this.#known, bytes }, true);
         skipping = true;
-        this.#hash.update(rest);
-        this.#known += rest.length;
-        rest = Buffer.alloc(0);
+        this.#hash.update(buffer.subarray(0, held));
+        this.#known += held;
+        held = 0;
       }
     }
-    if (rest.length === 0 || skipping) return;
-    if (!this.#reader.unfinished({ line: this.#lines + 1, offset: this.#known, bytes: rest })) return;
-    this.#hash.update(rest);
-    this.#known += rest.length;
+    const bytes = buffer.subarray(0, held);
+    if (held === 0 || skipping) return;
+    if (!this.#reader.unfinished({ line: this.#lines + 1, offset: this.#known, bytes })) return;
+    this.#hash.update(bytes);
+    this.#known += held;
     this.#open = true;
   }
 

@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { nearestName } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { type Agreement, agreementOf } from '../feedback/agreement.ts';
 import { readComparisonId } from '../feedback/comparisonId.ts';
@@ -10,7 +9,6 @@ import { votedPairs } from '../feedback/votes.ts';
 import { packageRoot } from '../paths.ts';
 import type {
   CompareQueue,
-  CompareSettings,
   Comparison,
   Decision,
   ExportSummary,
@@ -28,11 +26,12 @@ import { writePreferences } from './export.ts';
 import { type FeedbackLine, feedbackVersion } from './feedbackEvents.ts';
 import { feedbackFolder } from './feedbackIndex.ts';
 import { fileError } from './fileErrors.ts';
+import { annotatorsIn, labelledResponsesIn, preferredIn } from './labelled.ts';
 import { Mutex } from './mutex.ts';
 import { addResponses } from './newResponses.ts';
 import { Pacer } from './pacer.ts';
-import { type Preferred, preferenceRowOf, preferredPairs, textOf } from './preferences.ts';
-import { type ProjectConfig, projectFile } from './projectConfig.ts';
+import { preferenceRowOf } from './preferences.ts';
+import { compareSettings, type ProjectConfig, projectFile } from './projectConfig.ts';
 import { projectInfo } from './projectInfo.ts';
 import { ProjectState } from './projectState.ts';
 import type {
@@ -141,7 +140,7 @@ class FileProjectStore implements ProjectStore {
         const progress = this.#state.queue.progress(labels);
         const last = await this.#last(labels);
         const empty = this.#whyEmpty(comparisons.length, progress);
-        const settings = await this.#settings();
+        const settings = await compareSettings(this.folder, this.#state.config.usable);
         return { comparisons, progress, settings, ...(last && { last }), ...(empty && { empty }) };
       }
     });
@@ -223,10 +222,8 @@ class FileProjectStore implements ProjectStore {
 
   preferences(options: PreferenceOptions = {}): Promise<Preferences> {
     return this.#fresh(async () => {
-      const { pairs, leftOut } = await this.#preferred(options.annotators, {
-        text: options.modality !== 'image',
-        image: false,
-      });
+      const wanted = { text: options.modality !== 'image', image: false };
+      const { pairs, leftOut } = await preferredIn(this.#state, options.annotators, wanted);
       return { rows: pairs.map(preferenceRowOf), leftOut: leftOut as Readonly<Record<string, number>> };
     });
   }
@@ -234,30 +231,17 @@ class FileProjectStore implements ProjectStore {
   exportPreferences(path: string, { annotators, modality }: PreferenceOptions = {}): Promise<ExportSummary> {
     return this.#fresh(async () => {
       const wanted = { text: modality !== 'image', image: modality !== 'text' };
-      return writePreferences(this.folder, path, await this.#preferred(annotators, wanted));
+      return writePreferences(this.folder, path, await preferredIn(this.#state, annotators, wanted));
     });
   }
 
   labelledResponses(): Promise<readonly LabelledResponse[]> {
-    return this.#fresh(async () => {
-      const { content, numbers, index } = this.#state;
-      const found = new Map<string, LabelledResponse>();
-      for (const { low, high, votes } of await votedPairs(index.annotators.values(), new Pacer())) {
-        if (votes.every(({ row }) => row === -1)) continue;
-        for (const number of [low, high]) {
-          const known = content.responses.get(numbers.id(number));
-          if (known?.modality !== 'text') continue;
-          const { id, finished } = known.response;
-          found.set(id, { id, prompt: content.prompts[known.prompt].prompt, text: textOf(known.response), finished });
-        }
-      }
-      return [...found.values()];
-    });
+    return this.#fresh(() => labelledResponsesIn(this.#state));
   }
 
   agreement(options: PreferenceOptions = {}): Promise<Agreement> {
     return this.#fresh(async () => {
-      const annotators = this.#annotators(options.annotators);
+      const annotators = annotatorsIn(this.#state, options.annotators);
       return agreementOf(annotators, await votedPairs(annotators, new Pacer()));
     });
   }
@@ -336,32 +320,6 @@ class FileProjectStore implements ProjectStore {
     if (!this.#state.queue.hasPairs) return 'noResponses';
     return remaining > 0 ? undefined : 'allDecided';
   }
-
-  async #settings(): Promise<CompareSettings> {
-    const { scale, aspects, guidelines } = this.#state.config.usable.compare;
-    return { scale, aspects, guidelines: await readGuidelines(this.folder, guidelines) };
-  }
-
-  #annotators(names: readonly string[] | undefined): AnnotatorLabels[] {
-    const known = [...this.#state.index.annotators.values()].filter(({ events }) => events.count > 0);
-    if (names === undefined) return known;
-    return [...new Set(names.map(annotatorNamed))].map((name) => {
-      const labels = known.find((candidate) => candidate.name === name);
-      if (labels !== undefined) return labels;
-      const all = known.map((candidate) => candidate.name);
-      const nearest = nearestName(name, all);
-      const hint = nearest ? `Did you mean ${nearest}?` : `There are: ${all.join(', ') || 'none yet'}.`;
-      throw new UserError(`There is no annotator ${JSON.stringify(name)} in ${this.folder}. ${hint}`);
-    });
-  }
-
-  async #preferred(
-    names: readonly string[] | undefined,
-    wanted: { text: boolean; image: boolean },
-  ): Promise<Preferred> {
-    const { content, numbers } = this.#state;
-    return preferredPairs(await votedPairs(this.#annotators(names), new Pacer()), content, numbers, wanted);
-  }
 }
 
 type Body<Line> = Line extends unknown ? Omit<Line, 'v' | 'id' | 'at' | 'annotator' | 'app'> : never;
@@ -375,18 +333,6 @@ function placesOf(pictureFolders: readonly string[]) {
     { what: 'content' as const, folder: 'responses', files: /\.(jsonl|ndjson)$/i },
     ...pictureFolders.slice(0, 32).map((folder) => ({ what: 'content' as const, folder, files: /./ })),
   ];
-}
-
-const mostGuidelines = 200_000;
-
-/** An absent file has none; one outside the project is not read. */
-async function readGuidelines(folder: string, file: string): Promise<string> {
-  const path = resolve(folder, file);
-  if (!path.startsWith(join(folder, '/'))) return '';
-  return readFile(path, 'utf8').then(
-    (text) => text.slice(0, mostGuidelines),
-    () => '',
-  );
 }
 
 function appVersion(): string {

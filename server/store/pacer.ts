@@ -2,9 +2,16 @@
 export class Pacer {
   #since = performance.now();
 
-  /** Resolves at once, or, when this computation has been going on for 15 ms, after what was waiting. */
-  breathe(): Promise<void> | undefined {
-    if (performance.now() - this.#since < 15) return undefined;
+  #calls = 0;
+
+  /** Whether to `rest` now: this computation has been going on for 15 ms. The clock is read once in 32 calls. */
+  get isTired(): boolean {
+    this.#calls++;
+    return this.#calls % 32 === 0 && performance.now() - this.#since > 15;
+  }
+
+  /** Resolves after what was waiting. */
+  rest(): Promise<void> {
     return new Promise((resolve) => {
       setImmediate(() => {
         this.#since = performance.now();

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
@@ -76,7 +78,8 @@ function line(annotator: string, k: number, prompt: string, pair: readonly [stri
 }
 
 function eventId(annotator: string, k: number): string {
-  return `${annotator}-${k.toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`.slice(0, 36);
+  const hex = createHash('sha256').update(`${annotator} ${k}`).digest('hex');
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12}).*$/, '$1-$2-$3-$4-$5');
 }
 
 async function writeLines(path: string, count: number, text: (k: number) => string): Promise<void> {
@@ -87,7 +90,7 @@ async function writeLines(path: string, count: number, text: (k: number) => stri
     if (block.length < 2000) continue;
     const room = file.write(block.join(''));
     block = [];
-    if (!room) await new Promise((resolve) => file.once('drain', resolve));
+    if (!room) await once(file, 'drain');
   }
   file.end(block.join(''));
   await finished(file);
