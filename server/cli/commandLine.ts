@@ -14,18 +14,7 @@ import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [
-  demo,
-  generate,
-  evaluate,
-  train,
-  score,
-  exportPreferences,
-  runs,
-  resume,
-  doctor,
-  setupTensorflow,
-];
+const commands = [demo, generate, evaluate, train, score, exportPreferences, runs, resume, doctor, setupTensorflow];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;

@@ -94,10 +94,12 @@ export class ProjectContent {
     problems: string[],
   ): Promise<boolean> {
     // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
-    const found = await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i).catch((error: unknown) => {
-      problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
-      return new Map<string, Stats>();
-    });
+    const found = await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i).catch(
+      (error: unknown) => {
+        problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
+        return new Map<string, Stats>();
+      },
+    );
     let changed = false;
     for (const gone of [...files.keys()].filter((key) => !found.has(key))) {
       files.delete(gone);
