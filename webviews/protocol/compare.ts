@@ -2,7 +2,10 @@ import type { CompareQueue, Comparison, Decision, LabelProgress, Recorded, Skip 
 
 /** What the comparison panel asks of its host. */
 export type CompareHostMethods = {
-  /** Once, when the page has loaded; `current`: what it showed before it was hidden or reloaded. */
+  /**
+   * When the page has loaded, and again after each `refresh`; `current`: what it showed before it was hidden or
+   * reloaded, or shows now.
+   */
   ready: { params: { readonly current?: string }; result: CompareStart };
   /** More pairs than `held`, to have the next one ready before it is asked for. */
   more: { params: { readonly count: number; readonly held: readonly string[] }; result: CompareQueue };
@@ -24,7 +27,7 @@ export type CompareHostMethods = {
 
 /** What the host tells the panel. */
 export type ComparePageMethods = {
-  /** Labels changed elsewhere (git, another window), or settings did: ask for `more` with nothing held. */
+  /** Labels changed elsewhere (git, another window), or settings did: the page asks for `ready` again. */
   refresh: { params: { readonly progress: LabelProgress }; result: null };
   /** A keybinding or a command of the editor. */
   command: { params: { readonly name: 'undo' | 'redo' | 'skip' | 'focus' }; result: null };
@@ -56,6 +59,8 @@ export const compareActions = [
   'fit',
   'difference',
   'raw',
+  'link',
+  'swipe',
   'guidelines',
   'help',
 ] as const;
@@ -77,6 +82,8 @@ export const defaultKeys: CompareKeys = {
   fit: '0',
   difference: 'd',
   raw: 'r',
+  link: 'l',
+  swipe: 'w',
   guidelines: 'h',
   help: '?',
 };
