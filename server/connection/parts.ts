@@ -1,20 +1,18 @@
-import { UserError } from '../errors.ts';
+import { closeImages, prepareImage } from '../images/prepare.ts';
 import { registerLanguageFeatures } from '../language/register.ts';
 import { createScorer } from '../scores/createScorer.ts';
+import { createExample } from '../store/createExample.ts';
 import { createProject } from '../store/createProject.ts';
 import { openProjectStore } from '../store/openProjectStore.ts';
 import type { ServerParts } from './types.ts';
 
-const absent = (what: string) => async (): Promise<never> => {
-  throw new UserError(`${what} is not in this build of Palate.`);
-};
-
-/** SEAM: prepareImage (server/images/prepare.ts, branch training) and createExample (branch e2e) when they are merged. */
+/** The server's parts, as they are. */
 export const parts: ServerParts = {
   openProjectStore,
   createProject,
-  createExample: absent('The example'),
-  prepareImage: absent('Decoding of pictures'),
+  createExample,
+  prepareImage,
+  closeImages,
   createScorer,
   registerLanguageFeatures,
 };

@@ -118,6 +118,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
         language?.close();
         for (const scorer of scorers.values()) await scorer.then((open) => open.close()).catch(() => {});
         await projects.close();
+        await parts.closeImages();
       })();
       return closing;
     },

@@ -18,6 +18,8 @@ export interface ServerParts {
     folder: ProjectFolder,
     path: string,
   ): Promise<{ readonly path: string; readonly width: number; readonly height: number }>;
+  /** Ends that process. */
+  closeImages(): Promise<void>;
   createScorer(options: ScorerOptions): Scorer;
   /** Called once, before the connection listens: registers the handlers of LSP's own features. */
   registerLanguageFeatures(connection: Connection, context: LanguageFeatureContext): LanguageFeatures;
