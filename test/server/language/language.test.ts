@@ -323,7 +323,7 @@ describe('scores beside the text', () => {
   });
 
   it('another reward model: its scores take the place of the old ones', async () => {
-    const other = join(await trainReward(engine, folder.path, 'two', 5), 'reward');
+    const other = join(await trainReward(engine, folder.path, 'two', { seed: 5, epochs: 1 }), 'reward');
     let active = adapter;
     const { client, path } = await start({ reward: () => active });
     const file = path('rows.jsonl');
