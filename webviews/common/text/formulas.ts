@@ -1,7 +1,7 @@
 import katex from 'katex';
 import type { MarkdownIt } from 'markdown-it';
 import { element } from '../elements.ts';
-import { visibleNodes } from './invisible.ts';
+import { holdsInvisible, visibleNodes } from './invisible.ts';
 import { sanitiseMath } from './sanitise.ts';
 
 export interface Formula {
@@ -87,7 +87,8 @@ function inlineFormula(text: string, at: number, end: number) {
 
 /** The formula, or its source where it can't be, or may not be, set. */
 export function renderFormula({ source, block }: Formula): Node {
-  if (source.length > longest || definitions.test(source) || nestingOf(source) > deepest) return asSource(source);
+  const plain = source.length <= longest && !definitions.test(source) && !holdsInvisible(source);
+  if (!plain || nestingOf(source) > deepest) return asSource(source);
   try {
     const markup = katex.renderToString(source, {
       displayMode: block,
