@@ -4,6 +4,7 @@ import { UserError } from '../errors.ts';
 import { crashSentence } from '../jobs/createEngineHost.ts';
 import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
 import type { ClientHandlers, ClientMethod, ClientParams, WireName } from '../protocol/client.ts';
+import { faultText, type Log } from './log.ts';
 import { clientMethods, paramsSchemas } from './schemas.ts';
 
 /** Of the errors that are a sentence for the person. LSP keeps −32899 to −32800 for itself. */
@@ -13,9 +14,9 @@ const userErrorCode = 1;
  * Registers every method of the map. Parameters are held against the method's schema; an error is answered with a
  * sentence, and a fault of ours goes to the log with its stack. Whatever else is asked is answered as unknown.
  */
-export function registerHandlers(connection: Connection, handlers: ClientHandlers): void {
+export function registerHandlers(connection: Connection, handlers: ClientHandlers, log: Log): void {
   for (const method of clientMethods) {
-    connection.onRequest(wireName(method), (params: unknown) => answer(connection, handlers, method, params));
+    connection.onRequest(wireName(method), (params: unknown) => answer(log, handlers, method, params));
   }
   connection.onRequest((method: string) => {
     throw new ResponseError(ErrorCodes.MethodNotFound, `Palate's server has no method ${JSON.stringify(method)}.`);
@@ -27,7 +28,7 @@ export function wireName<Name extends string>(name: Name): WireName<Name> {
 }
 
 async function answer<Method extends ClientMethod>(
-  connection: Connection,
+  log: Log,
   handlers: ClientHandlers,
   method: Method,
   given: unknown,
@@ -36,7 +37,7 @@ async function answer<Method extends ClientMethod>(
   try {
     return (await handlers[method](params)) ?? null;
   } catch (error) {
-    throw toResponseError(connection, method, error);
+    throw toResponseError(log, method, error);
   }
 }
 
@@ -49,17 +50,17 @@ function checked<Method extends ClientMethod>(method: Method, given: unknown): C
 }
 
 /** What the editor is answered: a sentence, never a stack. */
-function toResponseError(connection: Connection, method: ClientMethod, error: unknown): ResponseError<void> {
+function toResponseError(log: Log, method: ClientMethod, error: unknown): ResponseError<void> {
   if (error instanceof ResponseError) return error;
   if (error instanceof UserError) return new ResponseError(userErrorCode, error.message);
   if (error instanceof EngineStopped) return new ResponseError(userErrorCode, error.message);
   if (error instanceof EngineCrashed) {
-    connection.console.error(error.message);
+    log(error.message);
     return new ResponseError(userErrorCode, crashSentence(error));
   }
   const disk = diskSentence(error);
   if (disk !== undefined) return new ResponseError(userErrorCode, disk);
-  connection.console.error(`${method}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  log(faultText(method, error));
   const reason = error instanceof Error ? error.message : String(error);
   return new ResponseError(ErrorCodes.InternalError, `Palate could not answer ${method}: ${reason}`);
 }

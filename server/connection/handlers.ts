@@ -12,6 +12,7 @@ import { startScoring } from '../jobs/scoringFile.ts';
 import { noteEnding, resumeTraining, startTraining } from '../jobs/training.ts';
 import type { ClientHandlers } from '../protocol/client.ts';
 import type { Job, ProjectFolder, ProjectInfo } from '../protocol/types.ts';
+import { scoreText } from '../scores/scoreFile.ts';
 import { labelHandlers } from './labelHandlers.ts';
 import { requireTrust, type ServerState } from './serverState.ts';
 
@@ -31,7 +32,7 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
       return infos.filter((info) => info !== undefined);
     },
     async createProject({ folder, model }) {
-      await parts.createProject(absolute(folder), { model });
+      await parts.createProject(absolute(folder), model);
       return infoOf(folder);
     },
     async createExample({ folder }) {
@@ -103,11 +104,13 @@ function jobHandlers(
       return { stopping };
     },
     listJobs: () => queue.list(),
-    scoreFile: async ({ project, file }) => jobOf(await startScoring(await trusted(project), file)),
-    async scoreText({ project, prompt = '', text }) {
+    async scoreFile({ project, file }) {
+      const parts = await trusted(project);
+      return jobOf(await startScoring(parts, await scorerOf(parts.project), file));
+    },
+    async scoreText({ project, prompt, text }) {
       const { project: folder } = await trusted(project);
-      const [scored] = await (await scorerOf(folder)).score([{ prompt, completion: text }]);
-      return scored;
+      return scoreText(await scorerOf(folder), { prompt, text });
     },
     outcome: async ({ project, ...request }) => jobOf(await startComparing(await trusted(project), request)),
   };

@@ -7,6 +7,7 @@ import {
   StreamMessageReader,
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
+import { faultText, logTo } from './log.ts';
 import type { Server } from './serve.ts';
 
 /** Longer than the editor waits for an answer it stops waiting at all, and kills. */
@@ -43,10 +44,8 @@ export function endWithClient(connection: Connection, server: Server): void {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => end(0));
   // Nobody reads them any more; 'end' or 'disconnect' follows.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
-  const fault = (what: string) => (error: unknown) => {
-    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    connection.console.error(`${what}: ${text}`);
-  };
+  const log = logTo(connection);
+  const fault = (what: string) => (error: unknown) => log(faultText(what, error));
   process.on('unhandledRejection', fault('Unhandled rejection'));
   process.on('uncaughtException', fault('Uncaught exception'));
 }

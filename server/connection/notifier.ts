@@ -15,8 +15,8 @@ const milliseconds = 250;
 export function createNotifier(connection: Pick<Connection, 'sendNotification'>): Notifier {
   const throttle = createThrottle<{ readonly name: ServerNotification; readonly params: object }>(
     milliseconds,
-    // An editor that is gone is noticed elsewhere.
-    ({ name, params }) => void connection.sendNotification(wireName(name), params).catch(() => {}),
+    // An editor that is gone is noticed elsewhere. Sending throws at once, or rejects later.
+    ({ name, params }) => void (async () => connection.sendNotification(wireName(name), params))().catch(() => {}),
   );
   return {
     send: (name, params, about) => throttle.take(`${name} ${about}`, { name, params }),

@@ -1,16 +1,18 @@
-import { UserError } from '../errors.ts';
+import { closeImages, prepareImage } from '../images/prepare.ts';
+import { registerLanguageFeatures } from '../language/register.ts';
+import { createScorer } from '../scores/createScorer.ts';
+import { createExample } from '../store/createExample.ts';
+import { createProject } from '../store/createProject.ts';
+import { openProjectStore } from '../store/openProjectStore.ts';
 import type { ServerParts } from './types.ts';
 
-const absent = (what: string) => () => {
-  throw new UserError(`${what} is not in this build of Palate.`);
-};
-
-/** SEAM: the lead puts the other helpers' parts in here when they are merged. */
+/** The server as the editor runs it. */
 export const parts: ServerParts = {
-  openProjectStore: absent('The project store'),
-  createProject: absent('New Project'),
-  createExample: absent('The example'),
-  prepareImage: absent('Decoding of pictures'),
-  createScorer: absent('The scorer'),
-  registerLanguageFeatures: () => ({ capabilities: {}, settingsChanged() {}, refresh() {} }),
+  openProjectStore,
+  createProject,
+  createExample,
+  prepareImage,
+  closeImages,
+  createScorer,
+  registerLanguageFeatures,
 };

@@ -1,21 +1,24 @@
 import { availableParallelism } from 'node:os';
-import { type Connection, TextDocumentSyncKind, TextDocuments } from 'vscode-languageserver/node';
-import { TextDocument } from 'vscode-languageserver-textdocument';
+import type { Connection } from 'vscode-languageserver/node';
 import { createEngineHost } from '../jobs/createEngineHost.ts';
 import type { EngineProcess } from '../jobs/engineProcess.ts';
 import { JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import { createProjects } from '../jobs/projects.ts';
+import { activeRewardModel } from '../jobs/rewardModel.ts';
 import { listRuns } from '../jobs/runs.ts';
+import { startScoring } from '../jobs/scoringFile.ts';
 import { resumeTraining } from '../jobs/training.ts';
+import type { LanguageFeatures } from '../language/types.ts';
 import type { ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import { registerHandlers } from './dispatcher.ts';
 import { createHandlers } from './handlers.ts';
+import { faultText, type Log, logTo } from './log.ts';
 import { createNotifier } from './notifier.ts';
-import { activeRewardModel, requireTrust, type ServerState, watchProject } from './serverState.ts';
+import { requireTrust, type ServerState, watchProject } from './serverState.ts';
 import { defaultSettings, parseSettings } from './settings.ts';
-import type { LanguageFeatures, ServerParts } from './types.ts';
+import type { ServerParts } from './types.ts';
 
 export interface ServeOptions {
   /** Another engine than the built one, for tests. */
@@ -34,14 +37,13 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   const notifier = createNotifier(connection);
   const annotators: ServerState['annotators'] = new Map();
   const ends: (() => void)[] = [];
-  const fault = (what: string, error: unknown) =>
-    connection.console.error(`${what}: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+  const log = logTo(connection);
   const threads = () => Math.max(1, availableParallelism() - settings.freeCores);
   const engine = createEngineHost({
     createEngine: options.createEngine,
     threads,
     check: () => requireTrust(settings),
-    onCrash: (message) => connection.console.error(message),
+    onCrash: log,
   });
   const queue = new JobQueue({
     onChange(job) {
@@ -49,7 +51,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
       if (job.run !== undefined)
         notifier.send('runChanged', { project: job.project, run: job.run }, `${job.project} ${job.run}`);
     },
-    onFault: (job, error) => fault(job.title, error),
+    onFault: (job, error) => log(faultText(job.title, error)),
   });
   const projects = createProjects({
     engine,
@@ -57,9 +59,9 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     threads,
     openStore: (folder) => parts.openProjectStore(folder),
     onOpen(job) {
-      if (language) ends.push(watchProject(job, { notifier, annotators }, language));
+      if (language) ends.push(watchProject(job, state, language));
       if (settings.trusted && settings.onInterruptedRun === 'resume') {
-        resumeInterrupted(job).catch((error) => fault('Resuming the interrupted run', error));
+        resumeInterrupted(job).catch((error) => log(faultText('Resuming the interrupted run', error)));
       }
     },
   });
@@ -74,28 +76,29 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     annotators,
     settings: () => settings,
     scorerOf(project) {
-      const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts));
+      const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts, log));
       scorers.set(project, known);
       known.catch(() => scorers.delete(project));
       return known;
     },
     rewardChanged(project) {
+      void scorers.get(project)?.then((scorer) => scorer.rewardModelChanged());
       notifier.send('scoresChanged', { project }, project);
       language?.refresh(project);
     },
   };
-  const documents = new TextDocuments(TextDocument);
   language = parts.registerLanguageFeatures(connection, {
-    documents,
     projects: { of: (path) => projects.of(path), store: async (project) => (await projects.open(project)).store },
     scorerOf: state.scorerOf,
     settings: state.settings,
+    scoreFile: (project, file) => void scoreWhole(state, project, file).catch((error) => log(faultText(file, error))),
+    log,
   });
   const { capabilities } = language;
   connection.onInitialize(({ initializationOptions }) => {
     settings = parseSettings(initializationOptions);
     return {
-      capabilities: { textDocumentSync: TextDocumentSyncKind.Incremental, ...capabilities },
+      capabilities,
       serverInfo: { name: 'Palate' },
     };
   });
@@ -103,8 +106,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     settings = parseSettings(changed);
     language?.settingsChanged();
   });
-  registerHandlers(connection, createHandlers(state));
-  documents.listen(connection);
+  registerHandlers(connection, createHandlers(state), log);
   connection.listen();
   let closing: Promise<void> | undefined;
   return {
@@ -113,19 +115,27 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
         await queue.close();
         for (const end of ends) end();
         notifier.close();
-        await projects.close();
+        language?.close();
+        for (const scorer of scorers.values()) await scorer.then((open) => open.close()).catch(() => {});
+        await Promise.all([projects.close(), parts.closeImages()]);
       })();
       return closing;
     },
   };
 }
 
-function scorerFor(job: JobParts, parts: ServerParts): Scorer {
+function scorerFor(job: JobParts, parts: ServerParts, log: Log): Scorer {
   return parts.createScorer({
     store: job.store,
     engineHost: job.engine,
     activeRewardModel: () => activeRewardModel(job),
+    log,
   });
+}
+
+async function scoreWhole({ settings, projects, scorerOf }: ServerState, project: ProjectFolder, file: string) {
+  requireTrust(settings());
+  await startScoring(await projects.open(project), await scorerOf(project), file);
 }
 
 /** The newest run that was not ended by the person goes on by itself. */

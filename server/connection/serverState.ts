@@ -2,15 +2,16 @@ import type { Connection } from 'vscode-languageserver/node';
 import { UserError } from '../errors.ts';
 import type { EngineHost } from '../jobs/engineHost.ts';
 import type { JobQueue } from '../jobs/jobQueue.ts';
-import { activeReward } from '../jobs/models.ts';
-import { type JobParts, modelsOf } from '../jobs/openProject.ts';
+import type { JobParts } from '../jobs/openProject.ts';
 import type { Projects } from '../jobs/projects.ts';
+import { activeRewardModel } from '../jobs/rewardModel.ts';
 import { watchRuns } from '../jobs/runWatcher.ts';
+import type { LanguageFeatures } from '../language/types.ts';
 import type { ServerSettings } from '../protocol/client.ts';
 import type { ProjectFolder } from '../protocol/types.ts';
-import type { RewardModel, Scorer } from '../scores/scorer.ts';
+import type { Scorer } from '../scores/scorer.ts';
 import type { Notifier } from './notifier.ts';
-import type { LanguageFeatures, ServerParts } from './types.ts';
+import type { ServerParts } from './types.ts';
 
 /** What the handlers work with. */
 export interface ServerState {
@@ -37,16 +38,10 @@ export function requireTrust(settings: ServerSettings): void {
   );
 }
 
-/** The project's reward model, as a scorer asks for it. */
-export async function activeRewardModel(parts: JobParts): Promise<Pick<RewardModel, 'model' | 'adapter'> | undefined> {
-  const reward = await activeReward(modelsOf(parts, await parts.store.config()));
-  return reward?.adapter === undefined ? undefined : { model: reward.model, adapter: reward.adapter };
-}
-
 /** Tells the editor what changes in a project, whoever changes it. Returns what ends it. */
 export function watchProject(
   job: JobParts,
-  { notifier, annotators }: Pick<ServerState, 'notifier' | 'annotators'>,
+  { notifier, annotators, rewardChanged }: Pick<ServerState, 'notifier' | 'annotators' | 'rewardChanged'>,
   language: LanguageFeatures,
 ): () => void {
   const { project, store } = job;
@@ -54,9 +49,7 @@ export function watchProject(
   const checkReward = async () => {
     const before = shown;
     shown = JSON.stringify((await activeRewardModel(job)) ?? null);
-    if (before === undefined || before === shown) return;
-    notifier.send('scoresChanged', { project }, project);
-    language.refresh(project);
+    if (before !== undefined && before !== shown) rewardChanged(project);
   };
   // What cannot be read now shows no scores; its own request says why.
   const reward = () => void checkReward().catch(() => {});
@@ -74,11 +67,11 @@ export function watchProject(
   const ofStore = store.onChange((what) => {
     if (what === 'feedback') {
       for (const annotator of annotators.get(project) ?? []) void tellProgress(annotator).catch(() => {});
-    } else {
-      notifier.send('projectChanged', { project }, project);
-      reward();
+      return;
     }
-    language.refresh(project);
+    notifier.send('projectChanged', { project }, project);
+    reward();
+    if (what === 'config') language.refresh(project);
   });
   return () => {
     runs.close();

@@ -22,7 +22,7 @@ const enoughDisk = 2e9;
 
 /** What is found on this machine and in a project, each with what to do where it is not well. */
 export async function examine(
-  engine: EngineHost,
+  engine: Pick<EngineHost, 'call'>,
   project?: { readonly folder: ProjectFolder; readonly store: ProjectStore },
 ): Promise<DoctorReport> {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
@@ -31,7 +31,7 @@ export async function examine(
     await engineCheck(engine),
     ...engineStates()
       .filter(({ name }) => name !== 'onnx')
-      .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message })),
+      .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message, optional: true })),
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
@@ -55,7 +55,7 @@ function checkNode(): Check {
   };
 }
 
-async function engineCheck(engine: EngineHost): Promise<Check> {
+async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
   const name = 'Engine';
   try {
     const { pid, memory } = await engine.call('describe', {}, { priority: 'interactive' });

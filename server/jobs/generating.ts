@@ -96,8 +96,9 @@ async function generate(parts: JobParts, generation: Generation, context: JobCon
     waiting = [];
     if (batch.length === 0) return;
     writing = writing.then(async () => {
-      await store.addResponses(file, batch);
-      written.responses += batch.length;
+      const kept = await store.addResponses(file, batch);
+      written.responses += kept;
+      written.blank += batch.length - kept;
     });
     // Looked at when the calls have ended; a rejection meanwhile is no fault of its own.
     writing.catch(() => {});
@@ -115,8 +116,7 @@ async function generate(parts: JobParts, generation: Generation, context: JobCon
     for (let start = 0; start < prompts.length && !stopped; start += perCall) {
       const group = prompts.slice(start, start + perCall);
       const take = ({ row, text, finished }: GeneratedAnswer) => {
-        if (text.trim() === '') written.blank++;
-        else waiting.push({ prompt: group[row], completion: text, finished, model: modelName });
+        waiting.push({ prompt: group[row], completion: text, finished, model: modelName });
         if (waiting.length >= answersAWrite) flush();
       };
       await parts.engine.call('generate', callParams(generation, group, start), {

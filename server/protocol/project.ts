@@ -314,6 +314,8 @@ export interface DoctorReport {
   readonly checks: readonly {
     readonly name: string;
     readonly ok: boolean;
+    /** What works without it is most of Palate. */
+    readonly optional?: boolean;
     /** What was found and, where it is not well, what to do. */
     readonly message: string;
   }[];

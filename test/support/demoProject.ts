@@ -11,6 +11,13 @@ export const quickStages = {
   ppo: { iterations: 2, rolloutBatch: 8, batchSize: 4, maxNewTokens: 8, microBatchTokens: 256 },
 };
 
+/** Stages that last until they are stopped. */
+export const longStages = {
+  sft: { ...quickStages.sft, epochs: 10_000 },
+  reward: { ...quickStages.reward, epochs: 10_000 },
+  ppo: { ...quickStages.ppo, iterations: 10_000 },
+};
+
 export interface DemoProjectOptions {
   /** Of palate.json. */
   readonly stages?: Readonly<Record<string, unknown>>;

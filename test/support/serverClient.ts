@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  createProtocolConnection,
-  type ProtocolConnection,
+  createMessageConnection,
+  type MessageConnection,
   StreamMessageReader,
   StreamMessageWriter,
 } from 'vscode-languageserver/node';
@@ -28,7 +28,7 @@ type Told = { [Name in ServerNotification]: { readonly name: Name } & ServerNoti
 /** A language server in a process of its own, and its editor. */
 export interface ServerClient {
   readonly process: ChildProcess;
-  readonly connection: ProtocolConnection;
+  readonly connection: MessageConnection;
   /** Everything that the server told, with the time. */
   readonly told: readonly (Told & { readonly at: number })[];
   /** What it wrote to the log. */
@@ -54,7 +54,7 @@ export async function startServer({ program, settings, env }: ServerClientOption
     env: env ?? process.env,
   });
   const exited = once(child, 'exit');
-  const connection = createProtocolConnection(
+  const connection = createMessageConnection(
     new StreamMessageReader(child.stdout),
     new StreamMessageWriter(child.stdin),
   );

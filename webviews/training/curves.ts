@@ -48,9 +48,9 @@ export class Curves {
       element(
         'div',
         { class: 'toolbar', attributes: { role: 'group', 'aria-label': 'How the curves are drawn' } },
-        element('span', { class: 'field' }, label('smoothing', 'Smoothing'), this.#smoothing, this.#smoothingValue),
-        element('span', { class: 'field' }, label('axis', 'Along'), this.#axis),
-        element('span', { class: 'field' }, label('compared', 'Compare with'), this.#compared),
+        element('span', { class: 'control' }, label('smoothing', 'Smoothing'), this.#smoothing, this.#smoothingValue),
+        element('span', { class: 'control' }, label('axis', 'Along'), this.#axis),
+        element('span', { class: 'control' }, label('compared', 'Compare with'), this.#compared),
       ),
       this.#legend,
       this.#sections,

@@ -30,7 +30,11 @@ export function foldedText(text: string): HTMLElement {
 }
 
 const plain = (text: string) =>
-  element('div', { class: 'text raw', attributes: { dir: 'auto' } }, ...visibleNodes(text));
+  element(
+    'div',
+    { class: 'text raw', attributes: { dir: 'auto' } },
+    element('div', { class: 'part whole' }, ...visibleNodes(text)),
+  );
 
 /** Cut at a limit of characters and of lines, not in the middle of a character. */
 function beginningOf(text: string): string {

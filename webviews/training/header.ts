@@ -32,7 +32,7 @@ export class Header {
       element(
         'div',
         { class: 'row' },
-        element('span', { class: 'field run' }, element('label', { attributes: { for: 'run' } }, 'Run'), this.#runs),
+        element('span', { class: 'control run' }, element('label', { attributes: { for: 'run' } }, 'Run'), this.#runs),
         element('span', { class: 'spring' }),
         this.#actions,
       ),

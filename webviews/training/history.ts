@@ -45,7 +45,7 @@ export function extended(known: KnownHistory, page: RunHistory): KnownHistory | 
 }
 
 /** The run stood still and moves again: it may have cut its files and grown past where we are in the meantime. */
-const wentOn = (before: RunSummary, now: RunSummary) =>
+export const wentOn = (before: RunSummary, now: RunSummary) =>
   now.runningIn !== 'nowhere' && (before.runningIn === 'nowhere' || before.status !== 'running');
 
 /** False: the point lies before the last one. */

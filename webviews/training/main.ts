@@ -8,7 +8,7 @@ import type { TrainingHostMethods, TrainingPageMethods } from '../protocol/train
 import { onThemeChange } from './colours.ts';
 import { Curves } from './curves.ts';
 import { type Action, Header } from './header.ts';
-import type { KnownHistory } from './history.ts';
+import { type KnownHistory, wentOn } from './history.ts';
 import { Outcomes } from './outcome.ts';
 import { RunReader } from './runReader.ts';
 import { Samples } from './samples.ts';
@@ -19,6 +19,10 @@ const page = document.getElementById('page') as HTMLElement;
 const live = liveRegion();
 const host = connectHost<TrainingHostMethods, TrainingPageMethods, PanelState>({
   runs({ runs: next }) {
+    for (const reader of [shown, compared]) {
+      const [before, now] = [runs, next].map((list) => list.find(({ id }) => id === reader?.run));
+      if (before && now && wentOn(before, now)) reader?.restart();
+    }
     runs = next;
     afterRuns();
     return null;

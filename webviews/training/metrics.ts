@@ -7,6 +7,8 @@ export interface MetricDoc {
   readonly sentence: string;
   /** 'curve': shown at once; 'more': behind a button; 'figure': measured once, a number and not a curve. */
   readonly place: 'curve' | 'more' | 'figure';
+  /** It has no noise: smoothing would only be wrong. */
+  readonly exact?: true;
 }
 
 type Table = Readonly<Record<string, MetricDoc>>;
@@ -22,6 +24,7 @@ const learningRate: MetricDoc = {
   label: 'Learning rate',
   sentence: 'How far one step may move the weights; it follows the schedule, so its course is known beforehand.',
   place: 'more',
+  exact: true,
 };
 
 const sft: Table = {
@@ -37,11 +40,13 @@ const sft: Table = {
     label: 'Tokens trained on',
     sentence: 'Response tokens seen so far; it rises evenly.',
     place: 'more',
+    exact: true,
   },
   epoch: {
     label: 'Epoch',
     sentence: 'How often every row has been seen; it rises evenly to the number of epochs.',
     place: 'more',
+    exact: true,
   },
 };
 
@@ -154,6 +159,7 @@ const ppo: Table = {
     label: 'KL coefficient β',
     sentence: 'What one nat of KL costs; constant unless a target of KL is set.',
     place: 'more',
+    exact: true,
   },
   'policy/approxkl_avg': {
     label: 'KL of an update',
@@ -190,7 +196,12 @@ const ppo: Table = {
   'policy/grad_norm': { ...gradientNorm, label: 'Gradient norm of the policy' },
   'val/grad_norm': { ...gradientNorm, label: 'Gradient norm of the critic' },
   lr: learningRate,
-  episode: { label: 'Responses sampled', sentence: 'Responses judged so far; it rises evenly.', place: 'more' },
+  episode: {
+    label: 'Responses sampled',
+    sentence: 'Responses judged so far; it rises evenly.',
+    place: 'more',
+    exact: true,
+  },
 };
 
 const tables: Readonly<Record<StageName, Table>> = { sft, reward, ppo };

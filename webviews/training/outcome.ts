@@ -40,7 +40,7 @@ export class Outcomes {
       { class: 'toolbar', attributes: { role: 'group', 'aria-label': 'How the answers are shown' } },
       element(
         'span',
-        { class: 'field' },
+        { class: 'control' },
         element('label', { attributes: { for: 'outcome-order' } }, 'Order'),
         this.#order,
       ),

@@ -67,7 +67,7 @@ export function createPlot(events: PlotEvents): Plot {
     width,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 16, 0, 0],
     focus: { alpha: 1 },
     cursor: {
       y: false,
@@ -170,7 +170,9 @@ function nearestPoint(values: ArrayLike<unknown>, index: number): number {
 /** Some air above and below, and something to see where all values are the same. */
 function padded(low: number | null, high: number | null): [number, number] {
   if (low === null || high === null) return [0, 1];
-  if (low === high) return low === 0 ? [-1, 1] : [low - Math.abs(low) / 10, high + Math.abs(high) / 10];
+  // Averages of one and the same value differ in their last digit.
+  if (high - low <= 1e-9 * Math.abs(high))
+    return low === 0 ? [-1, 1] : [low - Math.abs(low) / 10, high + Math.abs(high) / 10];
   const air = (high - low) * 0.06;
   return [low >= 0 && low - air < 0 ? 0 : low - air, high + air];
 }

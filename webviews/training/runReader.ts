@@ -17,6 +17,7 @@ export class RunReader {
   #reading = false;
   #again = false;
   #closed = false;
+  #restart = false;
 
   constructor(options: RunReaderOptions) {
     this.run = options.run;
@@ -25,6 +26,12 @@ export class RunReader {
 
   get history(): KnownHistory | undefined {
     return this.#history;
+  }
+
+  /** Its files may have been cut: reads them from 0. */
+  restart(): void {
+    this.#restart = true;
+    void this.readOn();
   }
 
   /** What is asked while it reads is done once afterwards, however often it was asked. */
@@ -50,32 +57,40 @@ export class RunReader {
     this.#closed = true;
   }
 
+  /** While it is read again from 0 the old curves stay: they must not blink. */
   async #toTheEnd(): Promise<void> {
-    let fresh = this.#history === undefined;
-    let history = this.#history;
+    let history = this.#restart ? undefined : this.#history;
+    this.#restart = false;
     for (;;) {
-      const page = await this.#options.read(history?.nextMetric ?? 0, history?.nextSample ?? 0);
+      const page = await this.#page(history);
       if (this.#closed) return;
-      const next = extended(history ?? emptyHistory(page.run), page);
+      const next = page && extended(history ?? emptyHistory(page.run), page);
       if (!next) {
-        // Read from 0, its own lines contradict each other: what can be read has been.
-        if (fresh && !history) throw new Error('The files of this run cannot be read: their steps go back.');
-        [history, fresh] = [undefined, true];
+        if (!history) throw new Error('The files of this run contradict themselves: their steps go back.');
+        history = undefined;
         continue;
       }
-      const ended = page.metrics.length === 0 && page.samples.length === 0;
-      const moved = next.nextMetric !== history?.nextMetric || next.nextSample !== history?.nextSample;
+      const isEnd = next.nextMetric === history?.nextMetric && next.nextSample === history?.nextSample;
       history = next;
-      // While it is read again from 0 the old curves stay: they must not blink.
-      if (!fresh || ended) {
-        this.#history = history;
-        this.#options.changed(history);
-      }
-      if (ended || !moved) break;
+      if (isEnd || (page.metrics.length === 0 && page.samples.length === 0)) break;
+      // Growth is shown page by page.
+      if (history.nextMetric > (this.#history?.nextMetric ?? 0)) this.#publish(history);
     }
-    if (this.#history !== history) {
-      this.#history = history;
-      this.#options.changed(history);
+    this.#publish(history);
+  }
+
+  #publish(history: KnownHistory): void {
+    this.#history = history;
+    this.#options.changed(history);
+  }
+
+  /** Undefined: what is at this place cannot be read, because it is in the middle of a line now. */
+  async #page(history: KnownHistory | undefined): Promise<RunHistory | undefined> {
+    try {
+      return await this.#options.read(history?.nextMetric ?? 0, history?.nextSample ?? 0);
+    } catch (error) {
+      if (!history) throw error;
+      return undefined;
     }
   }
 }

@@ -165,5 +165,5 @@ function sampleItem({ step, prompt, response, reward }: RunSample): HTMLElement 
 }
 
 function field(id: string, text: string, ...controls: HTMLElement[]): HTMLElement {
-  return element('span', { class: 'field' }, element('label', { attributes: { for: id } }, text), ...controls);
+  return element('span', { class: 'control' }, element('label', { attributes: { for: id } }, text), ...controls);
 }

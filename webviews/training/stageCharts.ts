@@ -93,7 +93,7 @@ export class StageCharts {
       this.#chart(name, shown.includes(name) ? this.#curves : this.#moreCurves).show({
         curve: timed.get(name)!,
         compared: others && other && { title: others.title, curve: other },
-        smoothing: data.smoothing,
+        smoothing: metricDoc(this.#stage, name).exact ? 0 : data.smoothing,
         axis: data.axis,
         view: this.#view,
         whole,

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { ComparePanel, cheerfulKey } from '../support/comparePanel.ts';
+import { type EditorWindow, suiteEditor } from '../support/editor.ts';
+import { type ExampleWorkspace, exampleWorkspace } from '../support/exampleWorkspace.ts';
+
+/** The whole loop as a person goes through it, in one window: each test begins where the one before it ended. */
+describe('the loop in the editor', function () {
+  this.timeout(240_000);
+  this.bail(true);
+  const editor = suiteEditor();
+  let workspace: ExampleWorkspace;
+  let window: EditorWindow;
+  let panel: ComparePanel;
+
+  before(async () => {
+    workspace = exampleWorkspace();
+    window = await editor.window(workspace.path);
+    panel = new ComparePanel(window);
+  });
+  after(() => workspace?.remove());
+
+  const counts = { text: 0, image: 0 };
+
+  /** Labels what is shown until there are that many preferences of both kinds. */
+  async function labelUntil(text: number, image: number): Promise<void> {
+    while (counts.text < text || counts.image < image) {
+      const pair = await panel.shown();
+      const key = pair.kind === 'image' ? '1' : cheerfulKey(pair.texts);
+      await panel.decide(key);
+      if (key !== 't') counts[pair.kind]++;
+    }
+  }
+
+  it('asks for a name once, suggests that of git, and shows a pair', async () => {
+    await window.command('Palate: Label Comparisons');
+    const input = window.quickInput.locator('input').first();
+    await input.waitFor();
+    assert.equal(await input.inputValue(), 'Ada-Example');
+    await window.page.keyboard.press('Enter');
+    await panel.ready();
+    assert.deepEqual(window.requests, []);
+  });
+
+  it('labels by keys', async () => {
+    await panel.focus();
+    await labelUntil(6, 2);
+    assert.equal(workspace.standing().size, await panel.decided());
+  });
+
+  it('takes one back, and it is open again', async () => {
+    const before = workspace.standing().size;
+    await panel.decide('1');
+    assert.equal(workspace.standing().size, before + 1);
+    const { texts } = await panel.shown();
+    await panel.press('Control+z');
+    await panel.waitForDecided(before);
+    assert.notDeepEqual((await panel.shown()).texts, texts);
+    assert.equal(workspace.standing().size, before);
+    assert.equal(workspace.feedback().at(-1)?.event, 'undo');
+  });
+
+  it('goes on where it was after the window was reloaded', async () => {
+    const before = await panel.decided();
+    const shown = await panel.shown();
+    await window.reload();
+    await panel.ready();
+    assert.equal(await panel.decided(), before);
+    assert.deepEqual(await panel.shown(), shown);
+    await panel.focus();
+    await labelUntil(12, 4);
+    assert.ok(workspace.standing().size >= 16);
+  });
+
+  it('trains the reward model from the palette', async () => {
+    await window.command('Palate: Train…');
+    await window.choose('Reward model');
+    await window.choose('Start');
+    await window.notification(/reward/i).waitFor({ timeout: 120_000 });
+    await window.screenshot('loop-reward');
+  });
+
+  it('shows a score before the value of a row', async () => {
+    await window.open('responses/reviews.jsonl');
+    const hint = window.page
+      .locator('.view-line [class*="inlay"], .view-line span', { hasText: /^[+−-]\d+\.\d/ })
+      .first();
+    await hint.waitFor({ timeout: 60_000 });
+    await window.screenshot('loop-scores');
+  });
+});

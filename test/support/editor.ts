@@ -1,0 +1,191 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
+import { packageRoot } from '../../server/paths.ts';
+import { findChromium, launchChromium } from './browser.ts';
+import { type CodeServerOptions, installedCodeServer, type RunningCodeServer, startCodeServer } from './codeServer.ts';
+import { skip } from './skip.ts';
+
+/** One window of a real VS Code (code-server) in Chromium, with Palate from its package. */
+export interface EditorWindow {
+  readonly page: Page;
+  /** What the pages in it wrote to their consoles, errors only. */
+  readonly errors: readonly string[];
+  /** Addresses outside this machine that something in it asked for. */
+  readonly requests: readonly string[];
+  /** Runs a command by its title in the command palette: "Palate: Label Comparisons". */
+  command(title: string): Promise<void>;
+  /** Opens a file of the workspace by its path. */
+  open(path: string): Promise<void>;
+  /** The page of a Palate panel that is on screen. */
+  panel(): FrameLocator;
+  /** The same, to run something in it. */
+  panelFrame(): Promise<Frame>;
+  /** An item of the status bar. */
+  status(text: string | RegExp): Locator;
+  /** A choice or an input box that a command put up. */
+  readonly quickInput: Locator;
+  /** Takes the row of the choice on screen that holds this text. */
+  choose(text: string | RegExp): Promise<void>;
+  notification(text: string | RegExp): Locator;
+  /** As a person does: everything in the window starts anew. */
+  reload(): Promise<void>;
+  /** Into .palate/screenshots. */
+  screenshot(name: string): Promise<Buffer>;
+}
+
+export interface Editor {
+  readonly server: RunningCodeServer;
+  window(workspace: string): Promise<EditorWindow>;
+  /** Changes a setting of the person; open windows follow. */
+  set(name: string, value: unknown): void;
+}
+
+/** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
+export function suiteEditor(options: CodeServerOptions = {}): Editor {
+  const held: { server?: RunningCodeServer; browser?: Browser; windows: EditorWindow[] } = { windows: [] };
+  before(async function () {
+    this.timeout(120_000);
+    const path = chromiumFor(this);
+    const program = installedCodeServer(this);
+    held.server = await startCodeServer(program, options);
+    // Nothing outside this machine is reachable, so that a test can't depend on it.
+    held.browser = await launchChromium(path, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
+  });
+  afterEach(async function () {
+    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest, held.windows, held.server);
+  });
+  after(async function () {
+    this.timeout(60_000);
+    await held.browser?.close();
+    await held.server?.close();
+  });
+  return {
+    get server() {
+      return held.server as RunningCodeServer;
+    },
+    async window(workspace) {
+      const context = await (held.browser as Browser).newContext({ viewport: { width: 1400, height: 900 } });
+      const window = await openWindow(context, (held.server as RunningCodeServer).url, workspace);
+      held.windows.push(window);
+      return window;
+    },
+    set(name, value) {
+      const { settingsFile } = held.server as RunningCodeServer;
+      const settings = JSON.parse(readFileSync(settingsFile, 'utf8'));
+      writeFileSync(settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
+    },
+  };
+}
+
+/** What a person would look at first: each window as it stands, and what was said. */
+async function describeFailure(test: Mocha.Test, windows: readonly EditorWindow[], server?: RunningCodeServer) {
+  const name = test.title.replaceAll(/[^a-z0-9]+/gi, '-');
+  for (const [k, window] of windows.entries()) {
+    await window.screenshot(`failed-${name}-${k}`).catch(() => undefined);
+    for (const error of window.errors) console.error(`window ${k}: ${error}`);
+  }
+  console.error(server?.output.slice(-2000));
+}
+
+function chromiumFor(context: Mocha.Context): string {
+  const path = findChromium();
+  if (path) return path;
+  const reason = 'there is no Chromium here; install one (Debian: chromium) or name it in PALATE_CHROMIUM';
+  if (process.env.CI) throw new Error(reason);
+  return skip(context, reason);
+}
+
+async function openWindow(context: BrowserContext, url: string, workspace: string): Promise<EditorWindow> {
+  context.setDefaultTimeout(30_000);
+  const errors: string[] = [];
+  const requests: string[] = [];
+  context.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  context.on('request', (request) => {
+    const { protocol, hostname } = new URL(request.url());
+    if (protocol.startsWith('http') && hostname !== '127.0.0.1') requests.push(request.url());
+  });
+  const page = await context.newPage();
+  await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
+  const opened = new Window(page, errors, requests);
+  await opened.ready();
+  return opened;
+}
+
+class Window implements EditorWindow {
+  readonly page: Page;
+  readonly errors: readonly string[];
+  readonly requests: readonly string[];
+  readonly quickInput: Locator;
+
+  constructor(page: Page, errors: readonly string[], requests: readonly string[]) {
+    this.page = page;
+    this.errors = errors;
+    this.requests = requests;
+    this.quickInput = page.locator('.quick-input-widget');
+  }
+
+  /** The workbench is there, and knows what Palate contributes. */
+  async ready(): Promise<void> {
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
+    await this.page.locator('.activitybar .action-label[aria-label^="Palate"]').waitFor();
+    await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
+  }
+
+  async command(title: string): Promise<void> {
+    await this.quick(`>${title}`, title);
+  }
+
+  async open(path: string): Promise<void> {
+    await this.quick(path, path.split('/').at(-1) as string);
+    await this.page.locator('.tab.active', { hasText: path.split('/').at(-1) }).waitFor();
+  }
+
+  /** Types into the palette, from wherever the focus is, and takes the row that says `row`. */
+  private async quick(text: string, row: string): Promise<void> {
+    await this.page.keyboard.press(text.startsWith('>') ? 'F1' : 'Control+P');
+    const input = this.quickInput.locator('.quick-input-box input');
+    await input.waitFor();
+    await input.fill(text);
+    const found = this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: row }).first();
+    await found.click();
+  }
+
+  async choose(text: string | RegExp): Promise<void> {
+    await this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
+  }
+
+  panel(): FrameLocator {
+    return this.page
+      .locator('iframe.webview[src*="extensionId=palate.palate"]:visible')
+      .contentFrame()
+      .locator('#active-frame')
+      .contentFrame();
+  }
+
+  async panelFrame(): Promise<Frame> {
+    const body = await this.panel().locator('body').elementHandle();
+    const frame = await body?.ownerFrame();
+    if (!frame) throw new Error('No panel of Palate is on screen.');
+    return frame;
+  }
+
+  status(text: string | RegExp): Locator {
+    return this.page.locator('.part.statusbar .statusbar-item', { hasText: text });
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page.locator('.notifications-toasts .notification-list-item', { hasText: text });
+  }
+
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+  }
+
+  async screenshot(name: string): Promise<Buffer> {
+    const folder = join(packageRoot(), '.palate', 'screenshots');
+    mkdirSync(folder, { recursive: true });
+    return this.page.screenshot({ path: join(folder, `${name}.png`), animations: 'disabled' });
+  }
+}
