@@ -174,10 +174,16 @@ export class Server implements vscode.Disposable {
   async #startOnce(): Promise<LanguageClient> {
     // Loaded here: it is most of the bundle, and other people's folders never need it.
     const { LanguageClient, TransportKind, ErrorAction, CloseAction } = await import('vscode-languageclient/node');
+    /** Notes what it has to say in the log: what a person reads are our own sentences. */
+    class QuietClient extends LanguageClient {
+      override error(message: string, data?: unknown): void {
+        super.error(message, data, false);
+      }
+    }
     const runtime = serverRuntime();
     const clientOptions = await this.#options();
     let gone = false;
-    const client: LanguageClient = new LanguageClient(
+    const client: LanguageClient = new QuietClient(
       'palate',
       'Palate',
       { module: this.#module, transport: TransportKind.ipc, ...(runtime && { runtime }) },
