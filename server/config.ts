@@ -70,7 +70,8 @@ function sentenceOf(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): strin
   if (issue.type === 'strict_object' && issue.expected === 'never' && last) {
     return unknownKey(String(last.key), keys.slice(0, -1), schema);
   }
-  if (issue.type === 'strict_object' && issue.received === 'undefined') return `${dotted(keys)} is missing.`;
+  const isObject = issue.type === 'strict_object' || issue.type === 'object';
+  if (isObject && path.length > 0 && issue.received === 'undefined') return `${dotted(keys)} is missing.`;
   const where = keys.length > 0 ? dotted(keys) : 'the configuration';
   // A schema's own message (v.check(…, 'is …')) reads as a sentence; valibot's default ones repeat the value.
   if (issue.type === 'check' || issue.type === 'raw_check' || issue.type === 'custom') {

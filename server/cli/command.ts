@@ -9,8 +9,13 @@ export interface Flag<Value> {
   readonly placeholder?: string;
   readonly help: string;
   readonly required: boolean;
-  /** Throws a UserError where the text is no such value. `text` is undefined for a flag that stands alone. */
-  readonly parse: (name: string, text: string | undefined) => Value;
+  /**
+   * Throws a UserError where the text is no such value. `text` is undefined for a flag that stands alone; `before`: what
+   * an earlier flag of this name gave.
+   */
+  readonly parse: (name: string, text: string | undefined, before?: unknown) => Value;
+  /** What it is where it is not given; absent: undefined, or false for a flag that stands alone. */
+  readonly fallback?: Value;
 }
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>;
@@ -46,6 +51,17 @@ export function required<Value>(flag: Flag<Value | undefined>): Flag<Value> {
 
 export function textFlag(placeholder: string, help: string): Flag<string | undefined> {
   return { placeholder, help, required: false, parse: (_, text) => text };
+}
+
+/** A flag that may be given several times. */
+export function severalFlag(placeholder: string, help: string): Flag<readonly string[]> {
+  return {
+    placeholder,
+    help,
+    required: false,
+    parse: (_, text, before) => [...((before ?? []) as readonly string[]), text ?? ''],
+    fallback: [],
+  };
 }
 
 export function switchFlag(help: string): Flag<boolean> {
@@ -126,9 +142,10 @@ export function parseCommand({ name, flags, operands }: Command, args: readonly 
     if (token.kind === 'positional') found.push(token.value);
     if (token.kind !== 'option') continue;
     if (token.name === helpFlag) return { help: true, values: {}, operands: [] };
-    values[token.name] = flagValue(name, flags, token);
+    values[token.name] = flagValue(name, flags, token, values[token.name]);
   }
-  for (const [flag, { placeholder, required: isRequired }] of Object.entries(flags)) {
+  for (const [flag, { placeholder, required: isRequired, fallback }] of Object.entries(flags)) {
+    if (fallback !== undefined) values[flag] ??= fallback;
     if (!placeholder) values[flag] ??= false;
     if (isRequired && values[flag] === undefined) {
       throw new UserError(`palate ${name} needs --${flag} ${placeholder}. \`palate ${name} --help\` shows all flags.`);
@@ -142,6 +159,7 @@ function flagValue(
   command: string,
   flags: Flags,
   { name, rawName, value, inlineValue }: { name: string; rawName: string; value?: string; inlineValue?: boolean },
+  before: unknown,
 ): unknown {
   const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
   if (!flag) {
@@ -153,7 +171,7 @@ function flagValue(
   if (flag.placeholder && (value === undefined || (!inlineValue && value.startsWith('--')))) {
     throw new UserError(`--${name} needs a value: --${name} ${flag.placeholder}.`);
   }
-  return flag.parse(name, value);
+  return flag.parse(name, value, before);
 }
 
 function checkOperands(command: string, wanted: readonly string[], found: readonly string[]): void {

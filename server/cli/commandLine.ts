@@ -5,12 +5,13 @@ import { commandHelp, parseCommand, table } from './command.ts';
 import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
 import { evaluate } from './evaluate.ts';
+import { exportPreferences } from './export.ts';
 import { generate } from './generate.ts';
 import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score, setupTensorflow];
+const commands = [demo, generate, evaluate, train, score, exportPreferences, setupTensorflow];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;

@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, resolve, sep } from 'node:path';
 import * as v from 'valibot';
 import { optionalSetting, parseConfig, setting } from '../config.ts';
 import { stageEntries } from '../engine/stages/config.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
-import { engineNames } from '../protocol/types.ts';
+import { type CompareSettings, engineNames } from '../protocol/types.ts';
 import { fileError } from './fileErrors.ts';
 
 export const projectFile = 'palate.json';
@@ -88,6 +88,17 @@ export async function readProjectConfig(folder: string): Promise<ReadConfig> {
   } catch (error) {
     return { usable: salvaged(value), error: fileError(`Cannot read ${projectFile}`, error), newer: false };
   }
+}
+
+const mostGuidelines = 200_000;
+
+/** How pairs are shown, with the guidelines' text: '' where there are none, or where they lie outside the project. */
+export async function compareSettings(folder: string, { compare }: ProjectConfig): Promise<CompareSettings> {
+  const { scale, aspects, guidelines } = compare;
+  const path = resolve(folder, guidelines);
+  const isInside = path.startsWith(join(folder, sep));
+  const text = isInside ? await readFile(path, 'utf8').catch(() => '') : '';
+  return { scale, aspects, guidelines: text.slice(0, mostGuidelines) };
 }
 
 /** The absolute path of the model that palate.json names. Nothing says that it is there. */
