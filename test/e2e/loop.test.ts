@@ -97,7 +97,9 @@ describe('the loop in the editor', function () {
     await window.command('Palate: Train…');
     await window.choose('PPO');
     await window.choose('Start');
-    await stageOf('PPO').filter({ hasText: /step \d/ }).waitFor({ timeout: 60_000 });
+    await stageOf('PPO')
+      .filter({ hasText: /step \d/ })
+      .waitFor({ timeout: 60_000 });
     await training().locator('.chart[data-metric="objective/scores"] canvas').waitFor({ timeout: 60_000 });
     await window.screenshot('loop-ppo');
   });
