@@ -31,6 +31,7 @@ function entryPoints(sources) {
     'server/main.ts',
     'server/images/main.ts',
     'server/engine/main.ts',
+    'server/jobs/describeModel.ts',
     'server/engine/tensorflow/check.ts',
   ];
   return sources.filter(

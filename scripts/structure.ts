@@ -112,6 +112,15 @@ export const rules: Rule[] = [
   },
   onlyIn('server/engine/onnx/', ['onnxruntime-node', 'onnxruntime-common']),
   onlyIn('server/engine/tensorflow/', ['@tensorflow/tfjs', '@tensorflow/tfjs-node', '@tensorflow/tfjs-core']),
+  onlyIn('server/images/decode.ts', ['sharp']),
+  {
+    within: ['client/', 'server/', 'webviews/', 'models/'],
+    except: ['server/images/main.ts'],
+    refuse: (target) =>
+      target === 'server/images/decode.ts' || target === 'server/images/main.ts'
+        ? 'pictures are decoded in a process of their own, whose program is server/images/main.ts'
+        : undefined,
+  },
   {
     within: pureEngineFolders,
     refuse: (target, { typeOnly }) =>

@@ -34,6 +34,10 @@ export interface Command<F extends Flags = Flags> {
   readonly flags: F;
   /** Names of what stands without a flag, all of it required. */
   readonly operands: readonly string[];
+  /** Names of what may follow those. */
+  readonly optionalOperands?: readonly string[];
+  /** Holds flags and operands against each other, before anything is done. Throws a UserError naming the flag. */
+  check?(values: FlagValues<F>, operands: readonly string[]): void;
   /** Answers the exit code. */
   run(values: FlagValues<F>, operands: readonly string[], console: Console): Promise<number>;
 }
@@ -122,7 +126,8 @@ const helpFlag = 'help';
  *
  * @throws UserError naming the flag; for an unknown one the nearest that exists
  */
-export function parseCommand({ name, flags, operands }: Command, args: readonly string[]): ParsedCommand {
+export function parseCommand(command: Command, args: readonly string[]): ParsedCommand {
+  const { name, flags, operands, optionalOperands = [] } = command;
   const { tokens } = parseArgs({
     args: [...args],
     options: {
@@ -147,12 +152,21 @@ export function parseCommand({ name, flags, operands }: Command, args: readonly 
   for (const [flag, { placeholder, required: isRequired, fallback }] of Object.entries(flags)) {
     if (fallback !== undefined) values[flag] ??= fallback;
     if (!placeholder) values[flag] ??= false;
-    if (isRequired && values[flag] === undefined) {
-      throw new UserError(`palate ${name} needs --${flag} ${placeholder}. \`palate ${name} --help\` shows all flags.`);
-    }
+    if (isRequired && values[flag] === undefined) throw missingFlag(command, flag);
   }
-  checkOperands(name, operands, found);
+  checkOperands(name, operands, optionalOperands, found);
+  command.check?.(values, found);
   return { help: false, values, operands: found };
+}
+
+/** "palate train needs --stage sft|reward|ppo|all." */
+export function missingFlag({ name, flags }: Pick<Command, 'name' | 'flags'>, flag: string): UserError {
+  const { placeholder } = flags[flag];
+  return new UserError(`palate ${name} needs --${flag} ${placeholder}. \`palate ${name} --help\` shows all flags.`);
+}
+
+export function missingOperands(command: string, names: readonly string[]): UserError {
+  return new UserError(`palate ${command} needs ${names.join(' ')}. \`palate ${command} --help\` shows how.`);
 }
 
 function flagValue(
@@ -174,14 +188,15 @@ function flagValue(
   return flag.parse(name, value, before);
 }
 
-function checkOperands(command: string, wanted: readonly string[], found: readonly string[]): void {
-  if (found.length < wanted.length) {
-    throw new UserError(
-      `palate ${command} needs ${wanted.slice(found.length).join(' ')}. \`palate ${command} --help\` shows how.`,
-    );
-  }
-  if (found.length > wanted.length) {
-    const extra = JSON.stringify(found[wanted.length]);
+function checkOperands(
+  command: string,
+  wanted: readonly string[],
+  optional: readonly string[],
+  found: readonly string[],
+): void {
+  if (found.length < wanted.length) throw missingOperands(command, wanted.slice(found.length));
+  if (found.length > wanted.length + optional.length) {
+    const extra = JSON.stringify(found[wanted.length + optional.length]);
     throw new UserError(
       `palate ${command} does not know what to do with ${extra}. \`palate ${command} --help\` shows how.`,
     );
@@ -190,7 +205,7 @@ function checkOperands(command: string, wanted: readonly string[], found: readon
 
 // ------------------------------------------------------------------------------------------------ help
 
-export function commandHelp({ name, summary, details, flags, operands }: Command): string {
+export function commandHelp({ name, summary, details, flags, operands, optionalOperands = [] }: Command): string {
   const shown = Object.entries(flags).map(([flag, { placeholder, required: isRequired }]) => {
     const usage = placeholder ? `--${flag} ${placeholder}` : `--${flag}`;
     return isRequired ? usage : `[${usage}]`;
@@ -202,7 +217,7 @@ export function commandHelp({ name, summary, details, flags, operands }: Command
   return [
     `palate ${name}: ${summary}`,
     '',
-    wrapped([`Usage: palate ${name}`, ...shown, ...operands], '  '),
+    wrapped([`Usage: palate ${name}`, ...shown, ...operands, ...optionalOperands.map((name) => `[${name}]`)], '  '),
     '',
     ...(details ? [details.trim(), ''] : []),
     ...table(rows),

@@ -279,7 +279,8 @@ export function readMetrics(folder: string): Map<StageName, { step: number; valu
   const stages = new Map<StageName, { step: number; values: Record<string, number> }[]>();
   for (const line of readFileSync(join(folder, 'metrics.jsonl'), 'utf8').split('\n')) {
     if (line === '') continue;
-    const { stage, step, ...values } = JSON.parse(line) as { stage: StageName; step: number } & Record<string, number>;
+    type Line = { stage: StageName; step: number; seconds?: number } & Record<string, number>;
+    const { stage, step, seconds, ...values } = JSON.parse(line) as Line;
     stages.set(stage, [...(stages.get(stage) ?? []), { step, values }]);
   }
   return stages;

@@ -7,7 +7,7 @@ import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../pro
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
 import { openAdapter, openModel } from './loadedModels.ts';
-import { activationBytes, Model } from './model.ts';
+import { Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
@@ -20,7 +20,7 @@ import { sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
 import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
-import { checkMemory, gigabytes } from './weights/memory.ts';
+import { activationBytes, checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** Reads configuration, data and model, and says what each stage will do. Throws UserErrors before anything is written. */

@@ -101,7 +101,8 @@ function decode(bytes: Uint8Array, file: string, line: number): string {
   }
 }
 
-function parseObject(text: string, file: string, line: number): Readonly<Record<string, unknown>> {
+/** The JSON object that is one line. Throws a UserError that names file and line. */
+export function parseObject(text: string, file: string, line: number): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(text);

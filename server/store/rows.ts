@@ -51,6 +51,11 @@ export function completionsOf(line: JsonLine): CompletionRow[] {
   ];
 }
 
+/** One row to evaluate or score. Throws a UserError with the line's number. */
+export function judgedRowOf(line: JsonLine, limits: RowLimits = {}): TextRow | CompletionRow | PreferenceRow {
+  return judgedRow(new Columns(line, limits));
+}
+
 // ------------------------------------------------------------------------------------------------ shapes of rows
 
 export function isPreference({ value }: JsonLine): boolean {

@@ -38,6 +38,9 @@ describe('structure', () => {
     ['server/engine/losses/ppo.ts', "import * as v from 'valibot';", /no runtime and no package/],
     ['server/engine/losses/ppo.ts', "import { s } from '../onnx/session.ts';", /only models, losses and optim/],
     ['server/engine/optim/adamw.ts', "export { s } from '../weights/gguf.ts';", /only models, losses and optim/],
+    ['server/main.ts', "import sharp from 'sharp';", /only server\/images\/decode\.ts imports sharp/],
+    ['server/images/prepare.ts', "import sharp from 'sharp';", /only server\/images\/decode\.ts imports sharp/],
+    ['server/images/prepare.ts', "import { x } from './decode.ts';", /a process of their own/],
     ['models/llama.ts', "import { x } from '../server/paths.ts';", /models import only models/],
     ['models/llama.ts', "import * as tf from '@tensorflow/tfjs';", /no runtime and no package/],
     [

@@ -117,7 +117,7 @@ class Sitting {
       logs.samples.append({ stage, step, prompt, response, reward });
       yield { ...event, stage };
     } else {
-      logs.metrics.append({ stage, step: event.step, ...event.metrics });
+      logs.metrics.append({ stage, step: event.step, ...event.metrics, seconds: rounded(this.#seconds()) });
       // Metrics measured between two steps are the later step's: a checkpoint of the earlier one must not hold them.
       if (event.kind === 'step') yield* this.#step(event);
       else yield { ...event, stage };
@@ -129,7 +129,7 @@ class Sitting {
     const { run, name, standing, logs } = this.#options;
     standing.step = event.step;
     standing.steps = event.steps;
-    standing.seconds = this.#secondsBefore + (now - this.#began) / 1000;
+    standing.seconds = this.#seconds();
     Object.assign(standing.metrics, event.metrics);
     standing.logs = positionsOf(logs);
     this.#longestStep = Math.max(this.#longestStep, (now - this.#stepAt) / 1000);
@@ -154,11 +154,19 @@ class Sitting {
     yield { kind: 'checkpoint', stage: name, step, folder };
   }
 
+  /** Of work on this stage, over all sittings. */
+  #seconds(): number {
+    return this.#secondsBefore + (performance.now() - this.#began) / 1000;
+  }
+
   progress(): Pick<StageRecord, 'step' | 'steps' | 'seconds' | 'metrics'> {
     const { step, steps, seconds, metrics } = this.#options.standing;
-    return { step, steps, seconds: Math.round(seconds * 1000) / 1000, metrics: { ...metrics } };
+    return { step, steps, seconds: rounded(seconds), metrics: { ...metrics } };
   }
 }
+
+/** To milliseconds. */
+const rounded = (seconds: number) => Math.round(seconds * 1000) / 1000;
 
 function openLogs(folder: string, positions: LogPositions): OpenLogs {
   mkdirSync(folder, { recursive: true });

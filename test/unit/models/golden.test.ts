@@ -22,7 +22,7 @@ import type { BaseModel, ChatMessage } from '../../../server/engine/weights/type
 import { packageRoot } from '../../../server/paths.ts';
 import { ReferenceBuilder, valueOf } from '../../support/reference.ts';
 
-// What Transformers and PEFT compute with two tiny models (test/support/golden/README.md): the whole network and its
+// What Transformers and PEFT compute with tiny models (test/support/golden/README.md): the whole network and its
 // gradients, judged by code that shares nothing with ours.
 
 interface Rows {
@@ -69,11 +69,12 @@ interface GoldenModel {
 }
 
 const folder = join(packageRoot(), 'test/support/golden');
-const golden = JSON.parse(readFileSync(join(folder, 'llama.json'), 'utf8')) as {
-  readonly models: Readonly<Record<string, GoldenModel>>;
-};
+const goldens = ['llama.json', 'families.json'].map(
+  (name) =>
+    JSON.parse(readFileSync(join(folder, name), 'utf8')) as { readonly models: Readonly<Record<string, GoldenModel>> },
+);
 
-for (const [name, model] of Object.entries(golden.models)) {
+for (const [name, model] of goldens.flatMap(({ models }) => Object.entries(models))) {
   describe(`Llama family, golden values of the ${name} model`, () => {
     let loaded: BaseModel;
     let config: LlamaConfig;

@@ -49,8 +49,10 @@ describe('trainRun', () => {
   }
 
   const manifest = () => JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8'));
+  /** Without the time, which is never the same twice. */
   const logLines = (run = out) =>
-    readFileSync(join(run, 'metrics.jsonl'), 'utf8') + readFileSync(join(run, 'samples.jsonl'), 'utf8');
+    readFileSync(join(run, 'metrics.jsonl'), 'utf8').replace(/,"seconds":[\d.]+/g, '') +
+    readFileSync(join(run, 'samples.jsonl'), 'utf8');
   const atStep = (stage: string, step: number) => (event: Event) =>
     event.kind === 'metrics' && event.stage === stage && event.step === step && event.steps !== undefined;
 
@@ -91,10 +93,12 @@ describe('trainRun', () => {
     assert.deepEqual(
       lines.slice(0, 2).map(({ stage, step, ...rest }) => [stage, step, ...Object.keys(rest)]),
       [
-        ['sft', 1, 'eval_loss'],
-        ['sft', 1, 'loss'],
+        ['sft', 1, 'eval_loss', 'seconds'],
+        ['sft', 1, 'loss', 'seconds'],
       ],
     );
+    const times = lines.map(({ seconds }) => seconds);
+    assert.ok(times.every((seconds) => seconds >= 0 && seconds < 60));
   });
 
   for (const [stage, step] of [

@@ -114,7 +114,7 @@ describe('hostile files', () => {
       const file = counting(content);
       const result = taken(() => {
         const gguf = readGguf(file);
-        const config = ggufConfig(gguf);
+        const config = ggufConfig(gguf, file);
         const shapes = new Map([...ggufTensorNames(gguf)].map(([name, tensor]) => [name, tensor.shape]));
         checkShapes(path, llamaWeightShapes(config), shapes);
         createTokenizer(ggufTokenizerSource(gguf, config.vocabulary));
