@@ -9,7 +9,7 @@ import { skip } from './skip.ts';
 /** One window of a real VS Code (code-server) in Chromium, with Palate from its package. */
 export interface EditorWindow {
   readonly page: Page;
-  /** What the pages in it wrote to their consoles, errors only. */
+  /** What our pages in it wrote to their consoles, errors only: the editor's own are about what it does not reach. */
   readonly errors: readonly string[];
   /** Addresses outside this machine that something in it asked for. */
   readonly requests: readonly string[];
@@ -25,8 +25,8 @@ export interface EditorWindow {
   status(text: string | RegExp): Locator;
   /** A choice or an input box that a command put up. */
   readonly quickInput: Locator;
-  /** Takes the row of the choice on screen that holds this text. */
-  choose(text: string | RegExp): Promise<void>;
+  /** Takes the row of the choice on screen whose label begins with this text. */
+  choose(text: string): Promise<void>;
   notification(text: string | RegExp): Locator;
   /** As a person does: everything in the window starts anew. */
   reload(): Promise<void>;
@@ -100,10 +100,15 @@ async function openWindow(context: BrowserContext, url: string, workspace: strin
   context.setDefaultTimeout(30_000);
   const errors: string[] = [];
   const requests: string[] = [];
-  context.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  context.on('console', (message) => {
+    const ours = /vscode-resource|webview|extensionId=palate/.test(message.location().url);
+    if (message.type() === 'error' && ours) errors.push(message.text());
+  });
   context.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (protocol.startsWith('http') && hostname !== '127.0.0.1') requests.push(request.url());
+    // A webview's files have addresses of their own; the editor's service worker answers them.
+    const inside = hostname === '127.0.0.1' || hostname.endsWith('.vscode-resource.vscode-cdn.net');
+    if (protocol.startsWith('http') && !inside) requests.push(request.url());
   });
   const page = await context.newPage();
   await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
@@ -141,18 +146,31 @@ class Window implements EditorWindow {
     await this.page.locator('.tab.active', { hasText: path.split('/').at(-1) }).waitFor();
   }
 
-  /** Types into the palette, from wherever the focus is, and takes the row that says `row`. */
+  /**
+   * Types into the palette, from wherever the focus is, and takes the row that says `row`. The palette shows what there
+   * is when it opens: where the row is not there yet, it is opened again.
+   */
   private async quick(text: string, row: string): Promise<void> {
-    await this.page.keyboard.press(text.startsWith('>') ? 'F1' : 'Control+P');
-    const input = this.quickInput.locator('.quick-input-box input');
-    await input.waitFor();
-    await input.fill(text);
     const found = this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: row }).first();
-    await found.click();
+    const input = this.quickInput.locator('.quick-input-box input');
+    for (let tries = 1; ; tries++) {
+      await this.page.keyboard.press(text.startsWith('>') ? 'F1' : 'Control+P');
+      await input.waitFor();
+      await input.fill(text);
+      try {
+        await found.click({ timeout: 3000 });
+        return;
+      } catch (error) {
+        if (tries === 10) throw error;
+        await this.page.keyboard.press('Escape');
+        await input.waitFor({ state: 'hidden' });
+      }
+    }
   }
 
-  async choose(text: string | RegExp): Promise<void> {
-    await this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
+  async choose(text: string): Promise<void> {
+    const label = this.page.locator('.label-name', { hasText: new RegExp(`^\\s*${text}`) });
+    await this.quickInput.locator('.quick-input-list .monaco-list-row', { has: label }).first().click();
   }
 
   panel(): FrameLocator {
