@@ -1,25 +1,13 @@
 import { mkdtempSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../../../server/errors.ts';
-import { packageRoot } from '../../../server/paths.ts';
-import { findChromium } from '../../../test/support/browser.ts';
 import { ComparePanel } from '../../../test/support/comparePanel.ts';
-import { type EditorWindow, type OpenEditor, openEditor } from '../../../test/support/editor.ts';
-import { findCodeServer } from '../../codeServer/install.ts';
+import type { EditorWindow } from '../../../test/support/editor.ts';
+import { openInstalledEditor } from '../../support/installedEditor.ts';
 import type { Measured } from './figures.ts';
 import { makeLabelledProject } from './labels.ts';
 
 const keys = 100;
-
-/** A code-server with Palate from its package. Throws a UserError that says what to install. */
-export async function openInstalledEditor(settings: Readonly<Record<string, unknown>>): Promise<OpenEditor> {
-  const program = findCodeServer(join(packageRoot(), '.palate'));
-  const chromium = findChromium();
-  if (!program) throw new UserError('code-server is not installed in .palate; npm run setup:code-server installs it.');
-  if (!chromium) throw new UserError('There is no Chromium here; install one or name it in PALATE_CHROMIUM.');
-  return openEditor(program, chromium, { settings });
-}
 
 /** How long a person waits: for the extension to start, and from a key to the next pair on the screen. */
 export async function measureInEditor(decisions: number): Promise<Measured[]> {
