@@ -152,6 +152,21 @@ describe('scores beside the text', () => {
     assert.match(found[1], /^2 reward \+\d\.\d$/);
   });
 
+  it('as lenses of many rows, which an editor asks for one by one: all of them, in few calls', async () => {
+    const { client, path } = await suite.open({ settings: { inlineScores: 'codeLens' } });
+    const file = path('rows.jsonl');
+    client.open(file, pairs(60));
+    const from = suite.engine.scored.length;
+    let rounds = 0;
+    await client.until(async () => {
+      rounds++;
+      const titles = (await client.lenses(file)).map(({ command }) => command?.title ?? '');
+      return titles.length === 60 && titles.every((title) => title.includes('agrees')) ? true : undefined;
+    });
+    assert.ok(rounds < 20, `${rounds} rounds`);
+    assert.equal(suite.engine.scored.slice(from).flat().length, 120);
+  });
+
   it('another reward model: its scores take the place of the old ones', async () => {
     const other = join(await trainReward(suite.engine, suite.folder.path, 'two', { seed: 5, epochs: 1 }), 'reward');
     let active = suite.adapter;
