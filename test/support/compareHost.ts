@@ -143,7 +143,7 @@ export class CompareHost {
   }
 
   #record(id: string, about: Omit<RecordedEvent, 'id' | 'comparison' | 'shown'>): Recorded {
-    const comparison = this.comparisons.find((one) => one.id === id);
+    const comparison = this.comparisons.find((one) => one?.id === id);
     if (!comparison) throw new Error(`There is no comparison ${id}.`);
     const shown = comparison.shown.map(
       (response, side): ShownResponse => ({ id: response.id, model: this.models[side], length: lengthOf(response) }),
