@@ -6,7 +6,7 @@ import { type HostileText, hostileTexts } from '../../support/hostileTexts.ts';
 import { openPanel, type PanelPage } from '../../support/panelPage.ts';
 
 /** Longest time that the page may not answer, in milliseconds, on a busy machine. */
-const longestTask = 1500;
+const longestTask = 4000;
 
 /** Shows each text as prompt and as both responses, in every look, one after the other. */
 async function showAll(texts: readonly HostileText[], panel: PanelPage<ComparePageMethods>): Promise<string[]> {

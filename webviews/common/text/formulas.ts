@@ -61,7 +61,9 @@ export function formulaRules(markdown: MarkdownIt, found: (formula: Formula) => 
   markdown.renderer.rules.formula = (tokens, at) => {
     const block = (tokens[at].meta as { block: boolean }).block;
     const index = found({ source: tokens[at].content, block });
-    return `<span class="${block ? 'formula-block' : 'formula'}" data-formula="${index}"></span>`;
+    // A place that scrolls costs layout: only what may be wider than its pane gets one.
+    const wide = tokens[at].content.length > 40 ? ' wide' : '';
+    return `<span class="${block ? 'formula-block' : 'formula'}${wide}" data-formula="${index}"></span>`;
   };
 }
 
@@ -103,7 +105,7 @@ export function renderFormula(formula: Formula): Node {
 }
 
 function setFormula({ source, block }: Formula): Node {
-  const plain = source.length <= longest && !definitions.test(source) && !holdsInvisible(source);
+  const plain = source !== '' && source.length <= longest && !definitions.test(source) && !holdsInvisible(source);
   if (!plain || nestingOf(source) > deepest) return formulaSource(source);
   try {
     const markup = katex.renderToString(source, {

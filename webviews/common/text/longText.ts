@@ -20,7 +20,7 @@ export type PartRenderer = (
 
 /** Rendered before anything is shown: a screen or two. */
 const firstPart = 5000;
-const laterPart = 10_000;
+const laterPart = 6000;
 /** Rendered without being asked for. */
 const unfolded = 40_000;
 

@@ -73,6 +73,8 @@ function codeBlock(source: string, info: string): string {
 
 /** Milliseconds of formulas that are set before the text is shown; the rest follows while it is read. */
 const formulasAtOnce = 10;
+/** More than these in one part of a text are no mathematics. */
+const mostFormulas = 400;
 
 /** Markdown as sanitised elements: nothing in them loads, runs or leads anywhere. Aborted, formulas stay their source. */
 export function renderMarkdown(text: string, signal: AbortSignal): DocumentFragment {
@@ -96,7 +98,7 @@ export function renderMarkdown(text: string, signal: AbortSignal): DocumentFragm
   while (places.length > 0 && performance.now() < until) setFormula(places.shift()!);
   if (places.length > 0) {
     for (const { place, formula } of places) place.replaceChildren(formulaSource(formula.source));
-    void painted().then(() => inSlices(set(places), signal));
+    void painted().then(() => inSlices(set(places.slice(0, mostFormulas)), signal));
   }
   return fragment;
 }

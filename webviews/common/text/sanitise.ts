@@ -25,7 +25,7 @@ const common: Config = {
 };
 
 const classNames = {
-  prose: /^(hljs-[a-z_-]+|formula|formula-block|link|address|unloaded|language|align-(left|right|center))$/,
+  prose: /^(hljs-[a-z_-]+|formula|formula-block|wide|link|address|unloaded|language|align-(left|right|center))$/,
   math: /^[A-Za-z0-9_-]+$/,
 };
 
