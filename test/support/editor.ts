@@ -1,6 +1,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
+import type { BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
+import type { CodeServer } from '../../scripts/codeServer/install.ts';
 import { packageRoot } from '../../server/paths.ts';
 import { findChromium, launchChromium } from './browser.ts';
 import { type CodeServerOptions, installedCodeServer, type RunningCodeServer, startCodeServer } from './codeServer.ts';
@@ -9,7 +10,7 @@ import { skip } from './skip.ts';
 /** One window of a real VS Code (code-server) in Chromium, with Palate from its package. */
 export interface EditorWindow {
   readonly page: Page;
-  /** What the pages in it wrote to their consoles, errors only. */
+  /** What our pages in it wrote to their consoles, errors only: the editor's own are about what it does not reach. */
   readonly errors: readonly string[];
   /** Addresses outside this machine that something in it asked for. */
   readonly requests: readonly string[];
@@ -25,8 +26,8 @@ export interface EditorWindow {
   status(text: string | RegExp): Locator;
   /** A choice or an input box that a command put up. */
   readonly quickInput: Locator;
-  /** Takes the row of the choice on screen that holds this text. */
-  choose(text: string | RegExp): Promise<void>;
+  /** Takes the row of the choice on screen whose label begins with this text. */
+  choose(text: string): Promise<void>;
   notification(text: string | RegExp): Locator;
   /** As a person does: everything in the window starts anew. */
   reload(): Promise<void>;
@@ -43,37 +44,60 @@ export interface Editor {
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
 export function suiteEditor(options: CodeServerOptions = {}): Editor {
-  const held: { server?: RunningCodeServer; browser?: Browser; windows: EditorWindow[] } = { windows: [] };
+  let held: OpenEditor | undefined;
   before(async function () {
     this.timeout(120_000);
-    const path = chromiumFor(this);
-    const program = installedCodeServer(this);
-    held.server = await startCodeServer(program, options);
-    // Nothing outside this machine is reachable, so that a test can't depend on it.
-    held.browser = await launchChromium(path, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
+    held = await openEditor(installedCodeServer(this), chromiumFor(this), options);
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest, held.windows, held.server);
+    if (this.currentTest?.state === 'failed')
+      await describeFailure(this.currentTest, held?.windows ?? [], held?.server);
   });
   after(async function () {
     this.timeout(60_000);
-    await held.browser?.close();
-    await held.server?.close();
+    await held?.close();
   });
+  const editor = () => held as OpenEditor;
   return {
     get server() {
-      return held.server as RunningCodeServer;
+      return editor().server;
     },
+    window: (workspace) => editor().window(workspace),
+    set: (name, value) => editor().set(name, value),
+  };
+}
+
+export interface OpenEditor extends Editor {
+  readonly windows: readonly EditorWindow[];
+  close(): Promise<void>;
+}
+
+/** Starts a code-server, and a browser that shows its windows. */
+export async function openEditor(
+  program: CodeServer,
+  chromium: string,
+  options: CodeServerOptions = {},
+): Promise<OpenEditor> {
+  const server = await startCodeServer(program, options);
+  // Nothing outside this machine is reachable, so that a test can't depend on it.
+  const browser = await launchChromium(chromium, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
+  const windows: EditorWindow[] = [];
+  return {
+    server,
+    windows,
     async window(workspace) {
-      const context = await (held.browser as Browser).newContext({ viewport: { width: 1400, height: 900 } });
-      const window = await openWindow(context, (held.server as RunningCodeServer).url, workspace);
-      held.windows.push(window);
+      const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+      const window = await openWindow(context, server.url, workspace);
+      windows.push(window);
       return window;
     },
     set(name, value) {
-      const { settingsFile } = held.server as RunningCodeServer;
-      const settings = JSON.parse(readFileSync(settingsFile, 'utf8'));
-      writeFileSync(settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
+      const settings = JSON.parse(readFileSync(server.settingsFile, 'utf8'));
+      writeFileSync(server.settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
+    },
+    async close() {
+      await browser.close();
+      await server.close();
     },
   };
 }
@@ -100,10 +124,15 @@ async function openWindow(context: BrowserContext, url: string, workspace: strin
   context.setDefaultTimeout(30_000);
   const errors: string[] = [];
   const requests: string[] = [];
-  context.on('console', (message) => message.type() === 'error' && errors.push(message.text()));
+  context.on('console', (message) => {
+    const ours = /vscode-resource|webview|extensionId=palate/.test(message.location().url);
+    if (message.type() === 'error' && ours) errors.push(message.text());
+  });
   context.on('request', (request) => {
     const { protocol, hostname } = new URL(request.url());
-    if (protocol.startsWith('http') && hostname !== '127.0.0.1') requests.push(request.url());
+    // A webview's files have addresses of their own; the editor's service worker answers them.
+    const inside = hostname === '127.0.0.1' || hostname.endsWith('.vscode-resource.vscode-cdn.net');
+    if (protocol.startsWith('http') && !inside) requests.push(request.url());
   });
   const page = await context.newPage();
   await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
@@ -141,18 +170,31 @@ class Window implements EditorWindow {
     await this.page.locator('.tab.active', { hasText: path.split('/').at(-1) }).waitFor();
   }
 
-  /** Types into the palette, from wherever the focus is, and takes the row that says `row`. */
+  /**
+   * Types into the palette, from wherever the focus is, and takes the row that says `row`. The palette shows what there
+   * is when it opens: where the row is not there yet, it is opened again.
+   */
   private async quick(text: string, row: string): Promise<void> {
-    await this.page.keyboard.press(text.startsWith('>') ? 'F1' : 'Control+P');
-    const input = this.quickInput.locator('.quick-input-box input');
-    await input.waitFor();
-    await input.fill(text);
     const found = this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: row }).first();
-    await found.click();
+    const input = this.quickInput.locator('.quick-input-box input');
+    for (let tries = 1; ; tries++) {
+      await this.page.keyboard.press(text.startsWith('>') ? 'F1' : 'Control+P');
+      await input.waitFor();
+      await input.fill(text);
+      try {
+        await found.click({ timeout: 3000 });
+        return;
+      } catch (error) {
+        if (tries === 10) throw error;
+        await this.page.keyboard.press('Escape');
+        await input.waitFor({ state: 'hidden' });
+      }
+    }
   }
 
-  async choose(text: string | RegExp): Promise<void> {
-    await this.quickInput.locator('.quick-input-list .monaco-list-row', { hasText: text }).first().click();
+  async choose(text: string): Promise<void> {
+    const label = this.page.locator('.label-name', { hasText: new RegExp(`^\\s*${text}`) });
+    await this.quickInput.locator('.quick-input-list .monaco-list-row', { has: label }).first().click();
   }
 
   panel(): FrameLocator {

@@ -3,6 +3,7 @@ import { dialogIsOpen } from '../common/dialog.ts';
 import { button, element, fill } from '../common/elements.ts';
 import { liveRegion } from '../common/live.ts';
 import { painted } from '../common/slices.ts';
+import { copyAddresses } from '../common/text/copyAddresses.ts';
 import type { CompareAction, CompareHostMethods } from '../protocol/compare.ts';
 import type { Messenger } from '../protocol/messenger.ts';
 import { type Deck, deck } from './deck.ts';
@@ -49,7 +50,6 @@ export class Panel {
   #view: PairView | undefined;
   /** The next pair, made while this one is looked at. */
   #ready: PairView | undefined;
-  /** When the pair was on the screen. */
   #paintedAt: number | undefined;
   #settledAt = 0;
   #quick = 0;
@@ -82,6 +82,7 @@ export class Panel {
       element('footer', { class: 'foot' }, this.#notice, this.#deckPlace, this.#strip.root),
     );
     document.body.append(this.#live.region);
+    copyAddresses(page, this.#live.say);
     this.#show();
   }
 
@@ -95,8 +96,7 @@ export class Panel {
 
   /** A choice was made by a key or a click: it decides, or waits for Enter where aspects are asked for. */
   pick(pick: Pick): void {
-    const comparison = this.session.current;
-    if (!comparison || !this.#mayDecide()) return;
+    if (!this.session.current || !this.#mayDecide()) return;
     if (typeof pick !== 'number' && !this.#view?.seen()) {
       this.#refuse('The pictures have not appeared yet. Look at them first, or skip.');
       return;

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { processExists } from '../../../server/lock.ts';
 import type { Job, RunSummary } from '../../../server/protocol/types.ts';
 import { cheerful } from '../../../test/support/demoProject.ts';
-import { gone } from '../../../test/support/processes.ts';
+import { gone } from '../../../test/support/gone.ts';
 import { type ServerClient, startServer } from '../../../test/support/serverClient.ts';
 
 export interface KillsOptions {

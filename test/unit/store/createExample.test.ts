@@ -6,6 +6,7 @@ import { parseConfig } from '../../../server/config.ts';
 import { UserError } from '../../../server/errors.ts';
 import { packageRoot } from '../../../server/paths.ts';
 import { createExample } from '../../../server/store/createExample.ts';
+import { openProjectStore } from '../../../server/store/openProjectStore.ts';
 import { projectConfig } from '../../../server/store/projectConfig.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -57,6 +58,20 @@ describe('the example', () => {
       formats.add(compression === 'av1' ? 'avif' : format);
     }
     assert.deepEqual([...formats].sort(), ['avif', 'gif', 'jpeg', 'png', 'webp']);
+  });
+
+  it('shows reviews and pictures to whoever labels twenty pairs', async () => {
+    const target = join(folder.path, 'queue');
+    await createExample(target);
+    const store = await openProjectStore(target);
+    try {
+      const { comparisons } = await store.next('ada', 20, []);
+      const pictures = comparisons.filter(({ modality }) => modality === 'image').length;
+      assert.equal(comparisons.length, 20);
+      assert.equal(pictures, 4);
+    } finally {
+      await store.close();
+    }
   });
 
   it('is at most 1 MB', () => {
