@@ -29,7 +29,7 @@ export async function run(palate: Palate, from?: unknown): Promise<void> {
     const ended = await palate.jobs.follow(palate.jobs.begun(job));
     if (ended.status !== 'done') return;
   }
-  await vscode.commands.executeCommand('setContext', 'palate.hasOutcome', true);
+  palate.steps.done('compare');
   await palate.panels.training(project, view);
 }
 

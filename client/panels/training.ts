@@ -28,8 +28,7 @@ export class TrainingPanel implements vscode.Disposable {
     this.panel = panel;
     this.project = project;
     this.#wanted = wanted;
-    const title = t('Training: {0}', palate.projects.titleOf(project));
-    const options = { name: 'training', title, roots: [] } as const;
+    const options = { name: 'training', title: panel.title, roots: [] } as const;
     this.#page = openPage(panel, palate.context.extensionUri, options, this.#handlers());
     const { server } = palate;
     this.#parts = [
