@@ -100,12 +100,19 @@ describe('the loop in the editor', function () {
     await stageOf('PPO')
       .filter({ hasText: /step \d/ })
       .waitFor({ timeout: 60_000 });
-    await training().locator('.chart[data-metric="objective/scores"] canvas').waitFor({ timeout: 60_000 });
+    const curve = training().locator('.chart[data-metric="objective/scores"]');
+    await curve.locator('canvas').waitFor({ timeout: 60_000 });
+    const before = await curve.getByRole('img').getAttribute('aria-label');
+    await curve.scrollIntoViewIfNeeded();
+    // It grows by itself.
+    await curve.locator(`[role="img"]:not([aria-label=${JSON.stringify(before)}])`).waitFor({ timeout: 60_000 });
     await window.screenshot('loop-ppo');
   });
 
   it('serves a score while PPO runs', async () => {
     await window.open('responses/reviews.jsonl');
+    const [typed] = await Promise.all([hints().first(), window.status(/PPO/).waitFor()]);
+    await typed.waitFor();
     assert.ok(await window.status(/PPO/).isVisible());
   });
 });
