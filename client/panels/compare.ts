@@ -110,18 +110,17 @@ export class ComparePanel implements vscode.Disposable {
   }
 
   /** What was asked for by name, decided or not; else what the page showed, unless it was decided in the meantime. */
-  async #current({ comparisons, progress, last }: CompareQueue, shown: string | undefined): Promise<Comparison | null> {
+  async #current({ comparisons }: CompareQueue, shown: string | undefined): Promise<Comparison | null> {
     const wanted = this.#wanted ?? shown;
     if (wanted === undefined) return null;
     const waiting = comparisons.find(({ id }) => id === wanted);
     if (waiting) return waiting;
-    const decided = last?.comparison === wanted || progress.remaining <= comparisons.length;
-    if (decided && wanted !== this.#wanted) return null;
-    const { folder } = this.project;
+    // What the page kept may be older than its last decisions: the editor writes it down only now and then.
     return await this.#palate.server.request('comparison', {
-      project: folder,
+      project: this.project.folder,
       annotator: this.#annotator,
       comparison: wanted,
+      open: wanted !== this.#wanted,
     });
   }
 

@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { ComparePanel, cheerfulKey } from '../support/comparePanel.ts';
 import { type EditorWindow, suiteEditor } from '../support/editor.ts';
 import { type ExampleWorkspace, exampleWorkspace } from '../support/exampleWorkspace.ts';
+import { dress, seriousFindings, themes } from '../support/looks.ts';
 
 /** The whole loop as a person goes through it, in one window: each test begins where the one before it ended. */
 describe('the loop in the editor', function () {
@@ -93,19 +96,58 @@ describe('the loop in the editor', function () {
     await window.screenshot('loop-scores');
   });
 
-  it('runs PPO, and draws its curve while it runs', async () => {
+  it('runs PPO, and serves scores of new rows while it runs', async () => {
     await window.command('Palate: Train…');
     await window.choose('PPO');
     await window.choose('Start');
     await stageOf('PPO')
       .filter({ hasText: /step \d/ })
       .waitFor({ timeout: 60_000 });
-    await training().locator('.chart[data-metric="objective/scores"] canvas').waitFor({ timeout: 60_000 });
-    await window.screenshot('loop-ppo');
+    const rows = ['lovely', 'awful'].map((word) => ({
+      prompt: 'Review of the new cinema:',
+      completion: ` The seats were ${word}.`,
+    }));
+    writeFileSync(join(workspace.path, 'fresh.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    await window.open('fresh.jsonl');
+    await hints().nth(1).waitFor({ timeout: 60_000 });
+    assert.ok(await window.status(/PPO/).isVisible(), 'PPO still runs');
+    await window.screenshot('loop-ppo-scores');
+    const [lovely, awful] = (await hints().allInnerTexts()).map((text) => Number(text.replace('\u2212', '-')));
+    assert.ok(lovely > awful, `${lovely} > ${awful}`);
   });
 
-  it('serves a score while PPO runs', async () => {
-    await window.open('responses/reviews.jsonl');
-    assert.ok(await window.status(/PPO/).isVisible());
+  it('draws the curve of PPO while it runs', async () => {
+    await window.command('Palate: Show Training');
+    const curve = training().locator('.chart[data-metric="objective/scores"]');
+    await curve.locator('canvas').waitFor({ timeout: 60_000 });
+    const before = await curve.getByRole('img').getAttribute('aria-label');
+    await curve.scrollIntoViewIfNeeded();
+    // It grows by itself.
+    await curve.locator(`[role="img"]:not([aria-label=${JSON.stringify(before)}])`).waitFor({ timeout: 60_000 });
+    await window.screenshot('loop-ppo');
+    await stageOf('PPO').filter({ hasText: 'done' }).waitFor({ timeout: 180_000 });
+  });
+
+  it('compares before and after', async () => {
+    await window.command('Palate: Compare Before and After');
+    await training().locator('.outcome-row').first().waitFor({ timeout: 120_000 });
+    await window.screenshot('loop-outcome');
+    assert.deepEqual(await seriousFindings(window), []);
+  });
+
+  for (const theme of themes) {
+    it(`the training panel, ${theme.name}`, async () => {
+      await dress(editor, window, theme);
+      for (const tab of ['Curves', 'Samples', 'Before and after']) {
+        await training().getByRole('tab', { name: tab }).click();
+        await window.screenshot(`training-${tab.split(' ')[0].toLowerCase()}-${theme.name}`);
+        assert.deepEqual(await seriousFindings(window), []);
+      }
+    });
+  }
+
+  it('said nothing on the console, and asked nothing of the network', () => {
+    assert.deepEqual(window.errors, []);
+    assert.deepEqual(window.requests, []);
   });
 });

@@ -166,8 +166,9 @@ class Window implements EditorWindow {
   }
 
   async open(path: string): Promise<void> {
-    await this.quick(path, path.split('/').at(-1) as string);
-    await this.page.locator('.tab.active', { hasText: path.split('/').at(-1) }).waitFor();
+    const name = path.split('/').at(-1) as string;
+    await this.quick(path, name);
+    await this.page.locator('.tab.active', { hasText: name }).waitFor();
   }
 
   /**
@@ -182,6 +183,8 @@ class Window implements EditorWindow {
       await input.waitFor();
       await input.fill(text);
       try {
+        // Files of before are listed until those that are looked for have been found.
+        await this.quickInput.locator('.quick-input-progress.done, .monaco-progress-container.done').waitFor();
         await found.click({ timeout: 3000 });
         return;
       } catch (error) {
