@@ -30,8 +30,8 @@ export function labelHandlers({ projects, annotators, parts }: ServerState): Pic
     skip: async ({ project, annotator, skip }) => (await storeFor(project, annotator)).skip(annotator, skip),
     undo: async ({ project, annotator }) => (await storeFor(project, annotator)).undo(annotator),
     redo: async ({ project, annotator }) => (await storeFor(project, annotator)).redo(annotator),
-    comparison: async ({ project, annotator, comparison }) =>
-      (await storeFor(project, annotator)).comparison(annotator, comparison),
+    comparison: async ({ project, annotator, comparison, open }) =>
+      (await storeFor(project, annotator)).comparison(annotator, comparison, { open }),
     prepareImage: async ({ project, path }) => parts.prepareImage((await projects.open(project)).project, path),
     async exportPreferences({ project, path, annotators: chosen }) {
       const { store, project: folder } = await projects.open(project);

@@ -6,7 +6,7 @@ import { createProject } from '../store/createProject.ts';
 import { openProjectStore } from '../store/openProjectStore.ts';
 import type { ServerParts } from './types.ts';
 
-/** The server's parts, as they are. */
+/** The server as the editor runs it. */
 export const parts: ServerParts = {
   openProjectStore,
   createProject,

@@ -52,7 +52,7 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   }),
   undo: annotator,
   redo: annotator,
-  comparison: v.strictObject({ ...byAnnotator, comparison: name }),
+  comparison: v.strictObject({ ...byAnnotator, comparison: name, open: v.optional(v.boolean()) }),
   prepareImage: v.strictObject({ ...inProject, path: name }),
   exportPreferences: v.strictObject({ ...inProject, path: name, annotators: v.optional(v.array(name)) }),
   generate: v.strictObject({

@@ -117,8 +117,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
         notifier.close();
         language?.close();
         for (const scorer of scorers.values()) await scorer.then((open) => open.close()).catch(() => {});
-        await projects.close();
-        await parts.closeImages();
+        await Promise.all([projects.close(), parts.closeImages()]);
       })();
       return closing;
     },

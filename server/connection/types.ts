@@ -18,7 +18,7 @@ export interface ServerParts {
     folder: ProjectFolder,
     path: string,
   ): Promise<{ readonly path: string; readonly width: number; readonly height: number }>;
-  /** Ends that process. */
+  /** Ends the process that decodes pictures, where one runs. */
   closeImages(): Promise<void>;
   createScorer(options: ScorerOptions): Scorer;
   /** Called once, before the connection listens: registers the handlers of LSP's own features. */

@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
 import { UserError } from '../errors.ts';
-import { packageRoot } from '../paths.ts';
 import type { TrainParams } from '../protocol/engine.ts';
 import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
@@ -204,6 +203,6 @@ function openRuntime(engine: EngineName, threadCount = threads.count): TensorFlo
 }
 
 function versionOf(name: string): string {
-  const manifest = join(packageRoot(), 'node_modules', name, 'package.json');
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

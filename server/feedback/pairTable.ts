@@ -31,7 +31,8 @@ export class PairTable {
       if (pacer.isTired) await pacer.rest();
     }
     const table = new PairTable(content.prompts.length, numbers);
-    for (const [prompt, { responses }] of content.prompts.entries()) {
+    for (const prompt of spread(content)) {
+      const { responses } = content.prompts[prompt];
       table.#add(prompt, 'text', responses, content);
       table.#add(prompt, 'image', responses, content);
       if (pacer.isTired) await pacer.rest();
@@ -94,6 +95,19 @@ export class PairTable {
     }
     this.groups.push({ prompt, modality, members });
   }
+}
+
+/**
+ * Places of the prompts in the order in which they are asked: as they stand in the files, but those with pictures spread
+ * evenly among those without, so that whoever labels a little has seen both.
+ */
+function spread({ prompts, responses }: ContentSnapshot): number[] {
+  const answered = prompts.map((_, place) => place).filter((place) => prompts[place].responses.length > 0);
+  const hasPictures = (place: number) =>
+    prompts[place].responses.some(({ id }) => responses.get(id)?.modality === 'image');
+  const kinds = [answered.filter((place) => !hasPictures(place)), answered.filter(hasPictures)];
+  const ranked = kinds.flatMap((kind) => kind.map((place, rank) => ({ place, share: (rank + 0.5) / kind.length })));
+  return ranked.sort((a, b) => a.share - b.share || a.place - b.place).map(({ place }) => place);
 }
 
 /** What a person sees of a response: two that look the same are not compared. */

@@ -63,7 +63,11 @@ export interface ClientMethods {
   undo: { params: ByAnnotator; result: Recorded | null };
   redo: { params: ByAnnotator; result: Recorded | null };
   /** One comparison by id, as this annotator sees it: what a reloaded panel shows. Null: its responses are gone. */
-  comparison: { params: ByAnnotator & { readonly comparison: string }; result: Comparison | null };
+  comparison: {
+    /** `open`: null, too, where this annotator has decided about it or skipped it. */
+    params: ByAnnotator & { readonly comparison: string; readonly open?: boolean };
+    result: Comparison | null;
+  };
   /** Decodes a picture in a process of its own and answers the path of a safe PNG or WebP in the project's cache. */
   prepareImage: {
     params: InProject & { readonly path: string };

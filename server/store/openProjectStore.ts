@@ -146,15 +146,15 @@ class FileProjectStore implements ProjectStore {
     });
   }
 
-  comparison(annotator: string, id: string): Promise<Comparison | null> {
+  comparison(annotator: string, id: string, { open = false } = {}): Promise<Comparison | null> {
     return this.#fresh(async () => {
       const name = readComparisonId(id);
       if (name === undefined || !(await this.#state.picturesStand(name.responses))) return null;
       if (!name.responses.every((response) => this.#state.content.responses.has(response))) return null;
       const [low, high] = name.responses.map((response) => this.#state.numbers.number(response)).sort((a, b) => a - b);
-      return (
-        this.#state.comparisonOf(this.#state.queue.asked(this.#labelsOf(annotator), low, high, name.repeat)) ?? null
-      );
+      const labels = this.#labelsOf(annotator);
+      if (open && labels.current(comparisonKey(low, high, name.repeat)) !== -1) return null;
+      return this.#state.comparisonOf(this.#state.queue.asked(labels, low, high, name.repeat)) ?? null;
     });
   }
 

@@ -67,7 +67,8 @@ export interface ProjectStore {
   prompts(): Promise<readonly PromptEntry[]>;
 
   next(annotator: string, count: number, held: readonly string[]): Promise<CompareQueue>;
-  comparison(annotator: string, id: string): Promise<Comparison | null>;
+  /** Null: its responses are gone; with `open` also: this annotator has decided about it or skipped it. */
+  comparison(annotator: string, id: string, options?: { readonly open?: boolean }): Promise<Comparison | null>;
   decide(annotator: string, decision: Decision): Promise<Recorded>;
   skip(annotator: string, skip: Skip): Promise<Recorded>;
   undo(annotator: string): Promise<Recorded | null>;

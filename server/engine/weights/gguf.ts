@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.ts';
 import { count, listed, type OpenFile, quoted, shown } from './files.ts';
-import { BF16, F16, F32, type NumberFormat, Q4_0, Q4_1, Q8_0 } from './numbers.ts';
+import { Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K } from './kQuants.ts';
+import { BF16, F16, F32, IQ4_NL, type NumberFormat, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './numbers.ts';
 
 /**
  * Reads the header of a GGUF file, version 3 (specification: ggml-org/ggml, docs/gguf.md). Nothing that the file
@@ -10,6 +11,8 @@ export interface GgufFile {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** Where each key and its value lie in the file. */
+  readonly entries: ReadonlyMap<string, { readonly offset: number; readonly bytes: number }>;
 }
 
 export type GgufValue = string | number | boolean | readonly GgufValue[];
@@ -31,14 +34,22 @@ const FORMATS = new Map<number, NumberFormat>([
   [1, F16],
   [2, Q4_0],
   [3, Q4_1],
+  [6, Q5_0],
+  [7, Q5_1],
   [8, Q8_0],
+  [10, Q2_K],
+  [11, Q3_K],
+  [12, Q4_K],
+  [13, Q5_K],
+  [14, Q6_K],
+  [15, Q8_K],
+  [20, IQ4_NL],
   [30, BF16],
 ]);
 // biome-ignore format: a table
 const TYPE_NAMES: Readonly<Record<number, string>> = {
-  6: 'Q5_0', 7: 'Q5_1', 9: 'Q8_1', 10: 'Q2_K', 11: 'Q3_K', 12: 'Q4_K', 13: 'Q5_K', 14: 'Q6_K', 15: 'Q8_K', 16: 'IQ2_XXS',
-  17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 20: 'IQ4_NL', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8', 25: 'I16',
-  26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
+  9: 'Q8_1', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8',
+  25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
 };
 
 const STRING = 8;
@@ -78,17 +89,20 @@ export function readGguf(file: OpenFile): GgufFile {
   const tensorCount = reader.count('tensor count', SMALLEST_TENSOR, LIMITS.tensors);
   const keyCount = reader.count('metadata key count', SMALLEST_KEY_VALUE, LIMITS.keys);
   const metadata = new Map<string, GgufValue>();
+  const entries = new Map<string, { offset: number; bytes: number }>();
   for (let i = 0; i < keyCount; i++) {
+    const offset = reader.position;
     const key = reader.string(`metadata key ${i + 1} of ${keyCount}`, LIMITS.keyBytes);
     if (metadata.has(key)) reader.fail(`metadata key ${quoted(key)}`, 'occurs twice');
     metadata.set(
       key,
       readValue(reader, `metadata key ${quoted(key)}`, reader.u32(`metadata key ${quoted(key)} (type)`), 0),
     );
+    entries.set(key, { offset, bytes: reader.position - offset });
   }
   const described: TensorClaim[] = [];
   for (let i = 0; i < tensorCount; i++) described.push(readTensorClaim(reader, `tensor ${i + 1} of ${tensorCount}`));
-  return { path: file.path, metadata, tensors: placeTensors(file, reader, metadata, described) };
+  return { path: file.path, metadata, tensors: placeTensors(file, reader, metadata, described), entries };
 }
 
 /** The weights of one tensor as float32, read piece by piece. */

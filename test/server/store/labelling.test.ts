@@ -120,6 +120,14 @@ describe('labelling in a project', () => {
     assert.ok(swapped > 2 && swapped < 18, `${swapped} of 20 are the other way round`);
     const firstOnA = comparisons.filter((comparison) => textOfResponse(comparison, 0).endsWith(' a')).length;
     assert.ok(firstOnA > 2 && firstOnA < 18, `${firstOnA} of 20 have the first response on side A`);
+    const [first] = comparisons;
+    assert.deepEqual(await store.comparison('ann', first.id, { open: true }), first);
+    await decideNext(store, 'ann', 1);
+    assert.deepEqual(await store.comparison('ann', first.id), first);
+    assert.equal(await store.comparison('ann', first.id, { open: true }), null, 'it is decided');
+    assert.deepEqual((await store.comparison('ben', first.id, { open: true }))?.id, first.id);
+    await store.undo('ann');
+    assert.deepEqual(await store.comparison('ann', first.id, { open: true }), first);
     assert.equal(await store.comparison('ann', 'x.y'), null);
     assert.equal(await store.comparison('ann', `${'0'.repeat(32)}.${'1'.repeat(32)}`), null);
   });

@@ -22,15 +22,14 @@ describe('reading curves, samples and answers', function () {
 
   async function withPanel(
     options: RunFoldersOptions,
-    use: (panel: OpenPanel & { readonly host: RunFolders }) => Promise<void>,
+    use: (panel: OpenPanel, folders: RunFolders) => Promise<void>,
     theme?: Parameters<typeof openPanel>[2],
   ): Promise<void> {
-    const host = runFolders(options);
-    const panel = await openPanel(suite.browser, host, theme);
+    const folders = runFolders(options);
+    const panel = await openPanel(suite.browser, folders, theme);
     try {
-      await use({ ...panel, host });
-      assert.deepEqual(panel.complaints, []);
-      assert.deepEqual(panel.foreign, []);
+      await use(panel, folders);
+      assert.deepEqual(panel.complaints(), []);
     } finally {
       await panel.close();
     }
@@ -178,7 +177,7 @@ describe('reading curves, samples and answers', function () {
         seconds: step,
       });
     }
-    await withPanel({ folders: [run.folder], pageLines: 20_000 }, async ({ page, messenger }) => {
+    await withPanel({ folders: [run.folder], pageLines: 20_000 }, async ({ page, host }) => {
       await page.waitForFunction(() => document.querySelectorAll('.chart canvas').length === 5);
       // What the page's only thread does in one go, from here on.
       await page.evaluate(() => {
@@ -190,7 +189,7 @@ describe('reading curves, samples and answers', function () {
       });
       for (let step = 20_001; step <= 20_010; step++) {
         run.append({ stage: 'ppo', step, 'objective/kl': step, seconds: step });
-        await messenger.call('grew', { run: `read-${names}` });
+        await host.call('grew', { run: `read-${names}` });
         await page.waitForFunction(
           (last) => document.querySelector('[data-metric="objective/kl"] .readout')?.textContent === last,
           String(step),
@@ -246,7 +245,7 @@ describe('reading curves, samples and answers', function () {
     const run = newRun();
     run.sample({ stage: 'ppo', step: 1, prompt: 'p', response: `${'long '.repeat(1000)}end`, reward: 0 });
     const changes = { [`read-${names}`]: { runningIn: 'here' as const } };
-    await withPanel({ folders: [run.folder], changes, start: { tab: 'samples' } }, async ({ page, messenger }) => {
+    await withPanel({ folders: [run.folder], changes, start: { tab: 'samples' } }, async ({ page, host }) => {
       const text = () => page.locator('.sample .text').nth(1).textContent();
       await page.waitForSelector('.sample');
       assert.ok(!(await text())?.endsWith('end'));
@@ -254,7 +253,7 @@ describe('reading curves, samples and answers', function () {
       assert.ok((await text())?.endsWith('end'));
       run.append({ stage: 'ppo', step: 2, 'objective/kl': 1 });
       run.sample({ stage: 'ppo', step: 1, prompt: 'p2', response: 'r2', reward: 0 });
-      await messenger.call('grew', { run: `read-${names}` });
+      await host.call('grew', { run: `read-${names}` });
       await page.getByText('2 of 2 samples').waitFor();
       assert.ok((await text())?.endsWith('end'));
       await page.getByRole('button', { name: 'Show less' }).click();
@@ -277,15 +276,15 @@ describe('reading curves, samples and answers', function () {
       rewardAfter: 0.4,
       rows: [row(1, 0, 0.25), row(2, 0, -0.5), row(3, 0.3, 1.5)],
     };
-    await withPanel({ folders: [run.folder], start: { tab: 'outcome' } }, async ({ page, host, messenger }) => {
+    await withPanel({ folders: [run.folder], start: { tab: 'outcome' } }, async ({ page, host }, folders) => {
       await page.getByRole('button', { name: 'Compare before and after' }).click();
-      assert.deepEqual(host.acts, [`outcome ${id}`]);
+      assert.deepEqual(folders.acts, [`outcome ${id}`]);
       const job = { id: 'o', project: '/p', kind: 'outcome', title: 'Before and after', notices: [], run: id } as const;
       const progress = { what: 'generating', done: 3, total: 8 };
-      await messenger.call('job', { job: { ...job, status: 'running', progress } });
+      await host.call('job', { job: { ...job, status: 'running', progress } });
       await page.getByText('generating, 3 of 8').waitFor();
-      host.options = { ...host.options, outcomes: { [id]: outcome } };
-      await messenger.call('job', { job: { ...job, status: 'done' } });
+      folders.options = { ...folders.options, outcomes: { [id]: outcome } };
+      await host.call('job', { job: { ...job, status: 'done' } });
       await page.waitForSelector('.outcome-row');
       assert.match(
         (await page.locator('.figures').last().textContent()) ?? '',
