@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmdirSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UserError } from '../../../server/errors.ts';
@@ -31,7 +40,10 @@ describe('a disk that refuses', () => {
     const files = project({ 'responses/a.jsonl': rowsOf(3) });
     const store = await files.open();
     mkdirSync(join(files.folder, 'feedback', 'ann.jsonl'), { recursive: true });
-    await refusesADecision(store, /^Your decision was not saved: cannot write feedback\/ann\.jsonl: a folder is in its place\. Mend/);
+    await refusesADecision(
+      store,
+      /^Your decision was not saved: cannot write feedback\/ann\.jsonl: a folder is in its place\. Mend/,
+    );
     assert.match((await store.info()).problems.join(), /feedback\/ann\.jsonl is not a file/);
     rmdirSync(join(files.folder, 'feedback', 'ann.jsonl'));
     assert.equal((await decideNext(store, 'ann', 1))[0].progress.decided, 1);
@@ -40,7 +52,10 @@ describe('a disk that refuses', () => {
   it('a file in the place of the folder', async () => {
     const files = project({ 'responses/a.jsonl': rowsOf(3), feedback: 'not a folder' });
     const store = await files.open();
-    await refusesADecision(store, /Your decision was not saved: cannot write feedback\/ann\.jsonl: (something else|a part of its path)/);
+    await refusesADecision(
+      store,
+      /Your decision was not saved: cannot write feedback\/ann\.jsonl: (something else|a part of its path)/,
+    );
     assert.match((await store.info()).problems.join(), /Cannot read the folder feedback: a part of its path is a file/);
   });
 
@@ -50,7 +65,8 @@ describe('a disk that refuses', () => {
     await decideNext(store, 'ann', 1);
     const log = join(files.folder, 'feedback', 'ann.jsonl');
     if (isRoot) {
-      if (spawnSync('chattr', ['+i', log]).status !== 0) skip(this, 'root may write anywhere, and chattr +i does not work here');
+      if (spawnSync('chattr', ['+i', log]).status !== 0)
+        skip(this, 'root may write anywhere, and chattr +i does not work here');
     } else chmodSync(log, 0o400);
     try {
       await refusesADecision(store, /cannot write feedback\/ann\.jsonl: this user may not/);
@@ -72,7 +88,12 @@ describe('a disk that refuses', () => {
     try {
       mkdirSync(join(mounted, 'responses'));
       writeFileSync(join(mounted, 'palate.json'), '{ "version": 1 }');
-      writeFileSync(join(mounted, 'responses', 'a.jsonl'), rowsOf(40).map((row) => JSON.stringify(row)).join('\n'));
+      writeFileSync(
+        join(mounted, 'responses', 'a.jsonl'),
+        rowsOf(40)
+          .map((row) => JSON.stringify(row))
+          .join('\n'),
+      );
       const store = await openProjectStore(mounted);
       await decideNext(store, 'ann', 1);
       writeFileSync(join(mounted, 'ballast'), '');
@@ -100,11 +121,18 @@ describe('a disk that refuses', () => {
     if (process.platform === 'win32') skip(this, 'Windows has no such limit');
     const files = project({ 'responses/a.jsonl': rowsOf(40) });
     const program = await bundleProgram('test/support/refusedStore.ts');
-    const { stdout, stderr } = spawnSync('sh', ['-c', 'ulimit -f 4 && exec "$0" "$@"', process.execPath, program, files.folder], {
-      encoding: 'utf8',
-    });
+    const { stdout, stderr } = spawnSync(
+      'sh',
+      ['-c', 'ulimit -f 4 && exec "$0" "$@"', process.execPath, program, files.folder],
+      {
+        encoding: 'utf8',
+      },
+    );
     const { saved, sentence, before, after } = JSON.parse(stdout || `{"sentence": ${JSON.stringify(stderr)}}`);
-    assert.match(sentence, /Your decision was not saved: cannot write feedback\/ann\.jsonl: the (disk is full|file would become larger)/);
+    assert.match(
+      sentence,
+      /Your decision was not saved: cannot write feedback\/ann\.jsonl: the (disk is full|file would become larger)/,
+    );
     assert.ok(saved >= 2, `${saved} were saved`);
     assert.deepEqual(after, before);
     const store = await files.open();
@@ -160,4 +188,3 @@ async function firstRefusal(store: ProjectStore, saved: () => void): Promise<Err
   }
   throw new Error('The disk was never full.');
 }
-

@@ -19,11 +19,15 @@ describe('labels under git', () => {
   });
 
   const git = ({ folder }: TestProject, ...args: string[]): string =>
-    execFileSync('git', ['-c', 'user.name=T', '-c', 'user.email=t@example.com', '-c', 'commit.gpgsign=false', ...args], {
-      cwd: folder,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    execFileSync(
+      'git',
+      ['-c', 'user.name=T', '-c', 'user.email=t@example.com', '-c', 'commit.gpgsign=false', ...args],
+      {
+        cwd: folder,
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
 
   async function repository(prompts = 6): Promise<{ files: TestProject; store: ProjectStore }> {
     const files = project({ 'responses/a.jsonl': rowsOf(prompts) });
@@ -133,7 +137,10 @@ describe('labels under git', () => {
     files.write('feedback/ann.jsonl', `${before}${before.split('\n')[0]}\n`);
     assert.equal(await decidedBy(store), 3, 'a line twice counts once');
     const first = before.split('\n')[0];
-    files.write('feedback/ann.jsonl', `${first.replace('"event":"decide"', '"event":"other!"')}\n${before.split('\n').slice(1).join('\n')}${'\n'.repeat(5)}`);
+    files.write(
+      'feedback/ann.jsonl',
+      `${first.replace('"event":"decide"', '"event":"other!"')}\n${before.split('\n').slice(1).join('\n')}${'\n'.repeat(5)}`,
+    );
     assert.equal(await decidedBy(store), 2);
   });
 
@@ -181,4 +188,3 @@ describe('labels under git', () => {
     stop();
   });
 });
-

@@ -21,23 +21,38 @@ describe('labels and processes', () => {
   };
   /** Lines that are whole, as any other program would read them. */
   const idsOf = async (files: TestProject) =>
-    files.read('feedback/ann.jsonl').split('\n').flatMap((line) => {
-      try {
-        return [(JSON.parse(line) as { id: string }).id];
-      } catch {
-        return [];
-      }
-    });
+    files
+      .read('feedback/ann.jsonl')
+      .split('\n')
+      .flatMap((line) => {
+        try {
+          return [(JSON.parse(line) as { id: string }).id];
+        } catch {
+          return [];
+        }
+      });
 
   for (const moment of moments) {
     it(`killed in the middle of a decision, ${moment}: no acknowledged label is lost, and labelling goes on`, async () => {
       const files = project({ 'responses/a.jsonl': rowsOf(12) });
-      const { acknowledged, signal } = await labelApart(program, { folder: files.folder, annotator: 'ann', count: 3, moment });
+      const { acknowledged, signal } = await labelApart(program, {
+        folder: files.folder,
+        annotator: 'ann',
+        count: 3,
+        moment,
+      });
       assert.deepEqual([acknowledged.length, signal], [2, 'SIGKILL']);
       const { store } = await hasAll(files, acknowledged);
       const { decided } = await store.progress('ann');
       // The third was not acknowledged: it is whole or not there at all.
-      const isThere = ['written but its end', 'written', 'before flushing', 'flushed', 'before closing', 'closed'].includes(moment);
+      const isThere = [
+        'written but its end',
+        'written',
+        'before flushing',
+        'flushed',
+        'before closing',
+        'closed',
+      ].includes(moment);
       assert.equal(decided, isThere ? 3 : 2);
       const [next] = await decideNext(store, 'ann', 1);
       assert.equal(next.progress.decided, decided + 1);
@@ -56,7 +71,12 @@ describe('labels and processes', () => {
     const files = project({ 'responses/a.jsonl': rowsOf(200) });
     const all: string[] = [];
     for (let killAfter = 1; killAfter <= 10; killAfter++) {
-      const { acknowledged, signal } = await labelApart(program, { folder: files.folder, annotator: 'ann', count: 100, killAfter });
+      const { acknowledged, signal } = await labelApart(program, {
+        folder: files.folder,
+        annotator: 'ann',
+        count: 100,
+        killAfter,
+      });
       assert.equal(signal, 'SIGKILL');
       assert.ok(acknowledged.length >= killAfter);
       all.push(...acknowledged);
