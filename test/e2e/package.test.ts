@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { packagedExtension } from '../support/packaged.ts';
+import { startServer } from '../support/serverClient.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { unzip } from '../support/unzip.ts';
 
@@ -90,6 +91,21 @@ describe('the packaged extension', () => {
     palate('train', '--stage', 'reward', '--model', model, '--data', data, '--out', run);
     const [first] = palate('score', '--model', model, '--adapter', join(run, 'reward'), data);
     assert.ok((first.chosen as number) > (first.rejected as number), JSON.stringify(first));
+  });
+
+  it('starts its server, which opens the example', async () => {
+    const server = await startServer({ program: join(extension, 'out', 'server', 'main.js') });
+    try {
+      const example = join(folder.path, 'example');
+      const { problems, counts } = await server.call('createExample', { folder: example });
+      assert.deepEqual(problems, []);
+      assert.ok(counts.textResponses > 0 && counts.imageResponses > 0);
+      const path = 'images/01-a.png';
+      const { width } = await server.call('prepareImage', { project: example, path });
+      assert.ok(width > 0);
+    } finally {
+      await server.close();
+    }
   });
 
   it('finds what the set-up of TensorFlow compiles', () => {
