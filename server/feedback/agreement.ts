@@ -1,6 +1,7 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import type { VotedPair } from './votes.ts';
 
 export interface AnnotatorAgreement {
@@ -26,9 +27,13 @@ export interface Agreement {
 }
 
 /** How far the labels can be trusted. Shares are NaN where there is nothing to take a share of. */
-export function agreementOf(annotators: Iterable<AnnotatorLabels>, pairs: readonly VotedPair[]): Agreement {
+export function agreementOf(
+  annotators: Iterable<AnnotatorLabels>,
+  pairs: readonly VotedPair[],
+  numbers: ResponseNumbers,
+): Agreement {
   const people = [...annotators].filter(({ decided }) => decided > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { annotators: people.map(agreementWithOneself), between: agreementBetween(pairs) };
+  return { annotators: people.map(agreementWithOneself), between: agreementBetween(pairs, numbers) };
 }
 
 function agreementWithOneself(labels: AnnotatorLabels): AnnotatorAgreement {
@@ -67,11 +72,16 @@ function answerOf(choice: number): number {
  * Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", for names: α = 1 − observed / expected
  * disagreement, each pair weighted by 1 / (annotators − 1).
  */
-function agreementBetween(pairs: readonly VotedPair[]): Agreement['between'] {
+function agreementBetween(pairs: readonly VotedPair[], numbers: ResponseNumbers): Agreement['between'] {
   const totals = new Map<number, number>();
   let [shared, agreeing, agreed, values] = [0, 0, 0, 0];
-  for (const { votes } of pairs) {
-    const answers = votes.filter(({ row }) => row !== -1).map(({ labels, row }) => answerOf(labels.events.choice[row]));
+  for (const { votes, low, high } of pairs) {
+    // By ids: which response has the lower number depends on what was read first.
+    const swapped = numbers.id(low) > numbers.id(high);
+    const answers = votes
+      .filter(({ row }) => row !== -1)
+      .map(({ labels, row }) => answerOf(labels.events.choice[row]))
+      .map((answer) => (swapped && answer !== choices.tie ? choices.low + choices.high - answer : answer));
     const count = answers.length;
     if (count < 2) continue;
     shared++;

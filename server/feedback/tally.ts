@@ -18,9 +18,10 @@ export class Tally {
   imagePreferences = 0;
   readonly #table: PairTable;
   readonly #comesBack: (low: number, high: number) => boolean;
-  /** Decisions that shall come back, oldest first, and how many events stood then. */
-  readonly #repeats: { readonly row: number; readonly standing: number }[] = [];
-  #lastRepeat = Number.NEGATIVE_INFINITY;
+  /** Rows of decisions that are drawn to come back, oldest first, whether they stand or not. */
+  readonly #drawn = new Set<number>();
+  /** The first of them that are answered, superseded or gone; undo may change that. */
+  #answered = 0;
 
   /** @param comesBack whether a pair is drawn to be asked again */
   constructor(labels: AnnotatorLabels, table: PairTable, comesBack: (low: number, high: number) => boolean) {
@@ -42,7 +43,7 @@ export class Tally {
       if (row !== -1) this.#count(key, 1, seen);
     }
     for (const key of this.labels.comparisons()) this.#countPreference(key, 1);
-    for (const [place, row] of this.labels.standing.entries()) this.#noteRepeat(row, place + 1);
+    for (const row of this.labels.standing) this.#drawRepeat(row);
   }
 
   /** A comparison stands otherwise than before. */
@@ -50,32 +51,38 @@ export class Tally {
     if (before === -1) this.#count(key, 1, seen);
     if (after === -1) this.#count(key, -1, seen);
     this.#changePreference(key, before, after);
-    if (after !== -1) this.#noteRepeat(after, this.labels.standing.length);
+    // What was taken back or given back may have to come back.
+    if (before !== -1 || this.#drawn.has(after)) this.#answered = 0;
+    if (after !== -1) this.#drawRepeat(after);
   }
 
   /** The pair that should come back now, as the row of its decision; −1: none. `all`: there is nothing else to ask. */
   dueRepeat(held: ReadonlySet<ComparisonKey>, options: { readonly all: boolean }): number {
-    const standing = this.labels.standing.length;
-    this.#dropAnswered();
-    if (!options.all && standing - this.#lastRepeat < repeatDistance.repetition) return -1;
-    for (const repeat of this.#repeats) {
-      if (standing - repeat.standing < repeatDistance.pair) break;
-      if (this.#isAnswered(repeat.row) || held.has(this.#repeatKey(repeat.row))) continue;
-      return repeat.row;
-    }
+    const { standing, events } = this.labels;
+    const justNow = standing.slice(-repeatDistance.repetition + 1);
+    if (!options.all && justNow.some((row) => events.repeat[row] === 1)) return -1;
+    for (const row of this.#due()) if (!held.has(this.#repeatKey(row))) return row;
     return -1;
   }
 
   /** How many pairs should come back now. */
   get dueRepeats(): number {
-    this.#dropAnswered();
-    const standing = this.labels.standing.length;
-    let due = 0;
-    for (const repeat of this.#repeats) {
-      if (standing - repeat.standing < repeatDistance.pair) break;
-      if (!this.#isAnswered(repeat.row)) due++;
+    let count = 0;
+    for (const _ of this.#due()) count++;
+    return count;
+  }
+
+  *#due(): Generator<number> {
+    const last = this.labels.standing.length - 1 - repeatDistance.pair;
+    let place = 0;
+    for (const row of this.#drawn) {
+      if (place++ < this.#answered) continue;
+      if (this.#isAnswered(row)) {
+        if (place === this.#answered + 1) this.#answered = place;
+      } else if (this.labels.placeOf(row) <= last) {
+        yield row;
+      }
     }
-    return due;
   }
 
   #count(key: ComparisonKey, by: number, seen: (prompt: number, by: number) => void): void {
@@ -89,10 +96,9 @@ export class Tally {
     this.open -= by;
   }
 
-  #noteRepeat(row: number, standing: number): void {
+  #drawRepeat(row: number): void {
     const { repeat, kind, low, high } = this.labels.events;
-    if (repeat[row] === 1) this.#lastRepeat = standing;
-    else if (kind[row] === kinds.decide && this.#comesBack(low[row], high[row])) this.#repeats.push({ row, standing });
+    if (repeat[row] === 0 && kind[row] === kinds.decide && this.#comesBack(low[row], high[row])) this.#drawn.add(row);
   }
 
   #repeatKey(row: number): ComparisonKey {
@@ -107,12 +113,6 @@ export class Tally {
     return (
       gone || this.labels.current(this.labels.keyOf(row)) !== row || this.labels.current(this.#repeatKey(row)) !== -1
     );
-  }
-
-  #dropAnswered(): void {
-    let answered = 0;
-    while (answered < this.#repeats.length && this.#isAnswered(this.#repeats[answered].row)) answered++;
-    if (answered > 0) this.#repeats.splice(0, answered);
   }
 
   // ---------------------------------------------------------------------------------------------- preferences

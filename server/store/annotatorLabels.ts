@@ -96,6 +96,17 @@ export class AnnotatorLabels {
     return this.#standing;
   }
 
+  /** Where a row stands among `standing`, from 0; of one that does not, where it would. */
+  placeOf(row: number): number {
+    let [low, high] = [0, this.#standing.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#order(this.#standing[middle], row) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
   /** The row that undo would take back, and the one that redo would give back; −1: there is none. */
   get undoable(): number {
     return this.#standing.at(-1) ?? -1;
@@ -180,9 +191,7 @@ export class AnnotatorLabels {
 
   #giveBack(row: number): void {
     this.events.undone[row] = 0;
-    let place = this.#standing.length;
-    while (place > 0 && this.#order(this.#standing[place - 1], row) > 0) place--;
-    this.#standing.splice(place, 0, row);
+    this.#standing.splice(this.placeOf(row), 0, row);
     const at = this.#undone.lastIndexOf(row);
     if (at !== -1) this.#undone.splice(at, 1);
   }
