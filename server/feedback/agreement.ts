@@ -93,10 +93,9 @@ function agreementBetween(pairs: readonly VotedPair[], numbers: ResponseNumbers)
       agreed += others / (count - 1) / count;
     }
   }
-  const byChance = [...totals.values()].reduce(
-    (sum, total) => sum + (total * (total - 1)) / (values * (values - 1)),
-    0,
-  );
+  const byChance = [...totals.values()]
+    .sort((a, b) => a - b)
+    .reduce((sum, total) => sum + (total * (total - 1)) / (values * (values - 1)), 0);
   const observed = agreeing / values;
   return { pairs: shared, share: agreed / shared, alpha: byChance === 1 ? 1 : (observed - byChance) / (1 - byChance) };
 }
