@@ -1,6 +1,7 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import type { VotedPair } from './votes.ts';
 
@@ -27,21 +28,25 @@ export interface Agreement {
 }
 
 /** How far the labels can be trusted. Shares are NaN where there is nothing to take a share of. */
-export function agreementOf(
+export async function agreementOf(
   annotators: Iterable<AnnotatorLabels>,
   pairs: readonly VotedPair[],
   numbers: ResponseNumbers,
-): Agreement {
+  pacer: Pacer,
+): Promise<Agreement> {
   const people = [...annotators].filter(({ decided }) => decided > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { annotators: people.map(agreementWithOneself), between: agreementBetween(pairs, numbers) };
+  const each: AnnotatorAgreement[] = [];
+  for (const labels of people) each.push(await agreementWithOneself(labels, pacer));
+  return { annotators: each, between: await agreementBetween(pairs, numbers, pacer) };
 }
 
-function agreementWithOneself(labels: AnnotatorLabels): AnnotatorAgreement {
+async function agreementWithOneself(labels: AnnotatorLabels, pacer: Pacer): Promise<AnnotatorAgreement> {
   const { choice, highFirst, kind } = labels.events;
   let [a, sides, twice, same, sameSide] = [0, 0, 0, 0, 0];
   const isSide = (row: number) => choice[row] === choices.low || choice[row] === choices.high;
   const choseA = (row: number) => (choice[row] === choices.high) === (highFirst[row] === 1);
   for (const key of labels.comparisons()) {
+    if (pacer.isTired) await pacer.rest();
     const row = labels.current(key);
     if (row === -1 || kind[row] !== kinds.decide) continue;
     if (isSide(row)) {
@@ -72,10 +77,15 @@ function answerOf(choice: number): number {
  * Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", for names: α = 1 − observed / expected
  * disagreement, each pair weighted by 1 / (annotators − 1).
  */
-function agreementBetween(pairs: readonly VotedPair[], numbers: ResponseNumbers): Agreement['between'] {
+async function agreementBetween(
+  pairs: readonly VotedPair[],
+  numbers: ResponseNumbers,
+  pacer: Pacer,
+): Promise<Agreement['between']> {
   const totals = new Map<number, number>();
   let [shared, agreeing, agreed, values] = [0, 0, 0, 0];
   for (const { votes, low, high } of pairs) {
+    if (pacer.isTired) await pacer.rest();
     // By ids: which response has the lower number depends on what was read first.
     const swapped = numbers.id(low) > numbers.id(high);
     const answers = votes

@@ -1,6 +1,7 @@
 import type { AnnotatorLabels, ComparisonKey } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { Pacer } from '../store/pacer.ts';
 import type { PairTable } from './pairTable.ts';
 
 /** Events between a pair and its repetition, and between two repetitions. */
@@ -18,10 +19,9 @@ export class Tally {
   imagePreferences = 0;
   readonly #table: PairTable;
   readonly #comesBack: (low: number, high: number) => boolean;
-  /** Rows of decisions that are drawn to come back, oldest first, whether they stand or not. */
-  readonly #drawn = new Set<number>();
-  /** The first of them that are answered, superseded or gone; undo may change that. */
-  #answered = 0;
+  /** Rows of decisions that shall come back and have not, oldest first where `#inOrder`. */
+  #coming = new Set<number>();
+  #inOrder = true;
 
   /** @param comesBack whether a pair is drawn to be asked again */
   constructor(labels: AnnotatorLabels, table: PairTable, comesBack: (low: number, high: number) => boolean) {
@@ -37,13 +37,16 @@ export class Tally {
    *
    * @param seen called for every comparison that is labelled
    */
-  takeOver(seen: (prompt: number, by: number) => void): void {
+  async takeOver(seen: (prompt: number, by: number) => void, pacer: Pacer): Promise<void> {
     for (const key of this.labels.comparisons()) {
-      const row = this.labels.current(key);
-      if (row !== -1) this.#count(key, 1, seen);
+      if (pacer.isTired) await pacer.rest();
+      if (this.labels.current(key) !== -1) this.#count(key, 1, seen);
+      this.#countPreference(key);
     }
-    for (const key of this.labels.comparisons()) this.#countPreference(key, 1);
-    for (const row of this.labels.standing) this.#drawRepeat(row);
+    for (const row of this.labels.standing) {
+      if (pacer.isTired) await pacer.rest();
+      this.#noteRepeat(row);
+    }
   }
 
   /** A comparison stands otherwise than before. */
@@ -51,9 +54,10 @@ export class Tally {
     if (before === -1) this.#count(key, 1, seen);
     if (after === -1) this.#count(key, -1, seen);
     this.#changePreference(key, before, after);
-    // What was taken back or given back may have to come back.
-    if (before !== -1 || this.#drawn.has(after)) this.#answered = 0;
-    if (after !== -1) this.#drawRepeat(after);
+    const { low, high, repeat } = partsOfKey(key);
+    if (before !== -1) this.#coming.delete(before);
+    const first = repeat ? this.labels.current(comparisonKey(low, high, false)) : after;
+    if (first !== -1) this.#noteRepeat(first);
   }
 
   /** The pair that should come back now, as the row of its decision; −1: none. `all`: there is nothing else to ask. */
@@ -61,28 +65,24 @@ export class Tally {
     const { standing, events } = this.labels;
     const justNow = standing.slice(-repeatDistance.repetition + 1);
     if (!options.all && justNow.some((row) => events.repeat[row] === 1)) return -1;
-    for (const row of this.#due()) if (!held.has(this.#repeatKey(row))) return row;
+    this.#sort();
+    const tooNew = this.#tooNew();
+    for (const row of this.#coming) {
+      if (!tooNew.has(row) && !held.has(this.#repeatKey(row))) return row;
+    }
     return -1;
   }
 
   /** How many pairs should come back now. */
   get dueRepeats(): number {
-    let count = 0;
-    for (const _ of this.#due()) count++;
-    return count;
+    let due = this.#coming.size;
+    for (const row of this.#tooNew()) if (this.#coming.has(row)) due--;
+    return due;
   }
 
-  *#due(): Generator<number> {
-    const last = this.labels.standing.length - 1 - repeatDistance.pair;
-    let place = 0;
-    for (const row of this.#drawn) {
-      if (place++ < this.#answered) continue;
-      if (this.#isAnswered(row)) {
-        if (place === this.#answered + 1) this.#answered = place;
-      } else if (this.labels.placeOf(row) <= last) {
-        yield row;
-      }
-    }
+  /** The newest events: none of them comes back yet. */
+  #tooNew(): Set<number> {
+    return new Set(this.labels.standing.slice(-repeatDistance.pair));
   }
 
   #count(key: ComparisonKey, by: number, seen: (prompt: number, by: number) => void): void {
@@ -96,23 +96,32 @@ export class Tally {
     this.open -= by;
   }
 
-  #drawRepeat(row: number): void {
+  /** Takes a decision among those that shall come back, or away from them, as it stands now. */
+  #noteRepeat(row: number): void {
     const { repeat, kind, low, high } = this.labels.events;
-    if (repeat[row] === 0 && kind[row] === kinds.decide && this.#comesBack(low[row], high[row])) this.#drawn.add(row);
+    if (repeat[row] === 1 || kind[row] !== kinds.decide) return;
+    const isOpen =
+      this.#comesBack(low[row], high[row]) &&
+      this.labels.current(this.labels.keyOf(row)) === row &&
+      this.labels.current(this.#repeatKey(row)) === -1 &&
+      this.#table.promptOf(low[row], high[row]) !== -1;
+    if (!isOpen) {
+      this.#coming.delete(row);
+    } else if (!this.#coming.has(row)) {
+      this.#coming.add(row);
+      if (this.labels.undoable !== row) this.#inOrder = false;
+    }
+  }
+
+  #sort(): void {
+    if (this.#inOrder) return;
+    this.#coming = new Set([...this.#coming].sort((a, b) => this.labels.compare(a, b)));
+    this.#inOrder = true;
   }
 
   #repeatKey(row: number): ComparisonKey {
     const { low, high } = this.labels.events;
     return comparisonKey(low[row], high[row], true);
-  }
-
-  /** The decision is another one now, its responses are gone, or the repetition was answered or skipped. */
-  #isAnswered(row: number): boolean {
-    const { low, high } = this.labels.events;
-    const gone = this.#table.promptOf(low[row], high[row]) === -1;
-    return (
-      gone || this.labels.current(this.labels.keyOf(row)) !== row || this.labels.current(this.#repeatKey(row)) !== -1
-    );
   }
 
   // ---------------------------------------------------------------------------------------------- preferences
@@ -127,12 +136,12 @@ export class Tally {
   }
 
   /** Counts a pair once, at its first showing or, where only the repetition is there, at that. */
-  #countPreference(key: ComparisonKey, by: number): void {
+  #countPreference(key: ComparisonKey): void {
     const { low, high, repeat } = partsOfKey(key);
     const first = this.labels.current(comparisonKey(low, high, false));
     const second = this.labels.current(comparisonKey(low, high, true));
     if (repeat && first !== -1) return;
-    if (this.#prefers(newerDecision(this.labels, first, second))) this.#addPreferences(low, high, by);
+    if (this.#prefers(newerDecision(this.labels, first, second))) this.#addPreferences(low, high, 1);
   }
 
   #addPreferences(low: number, high: number, by: number): void {

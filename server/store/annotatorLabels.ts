@@ -62,15 +62,15 @@ export class AnnotatorLabels {
 
   /** Replays what was added. Where it belongs between older events, all is replayed, after `restarted`. */
   async settle(pacer: Pacer, changed: LabelChange, restarted: () => void): Promise<void> {
-    const waiting = this.#waiting.splice(0).sort((a, b) => this.#order(a, b));
+    const waiting = this.#waiting.splice(0).sort((a, b) => this.compare(a, b));
     if (waiting.length === 0) return;
-    if (this.#lastApplied === -1 || this.#order(this.#lastApplied, waiting[0]) < 0) {
+    if (this.#lastApplied === -1 || this.compare(this.#lastApplied, waiting[0]) < 0) {
       await this.#applyAll(waiting, pacer, changed);
       return;
     }
     this.#restart();
     restarted();
-    const all = Array.from({ length: this.events.count }, (_, row) => row).sort((a, b) => this.#order(a, b));
+    const all = Array.from({ length: this.events.count }, (_, row) => row).sort((a, b) => this.compare(a, b));
     await this.#applyAll(all, pacer, changed);
   }
 
@@ -96,17 +96,6 @@ export class AnnotatorLabels {
     return this.#standing;
   }
 
-  /** Where a row stands among `standing`, from 0; of one that does not, where it would. */
-  placeOf(row: number): number {
-    let [low, high] = [0, this.#standing.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#order(this.#standing[middle], row) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
   /** The row that undo would take back, and the one that redo would give back; −1: there is none. */
   get undoable(): number {
     return this.#standing.at(-1) ?? -1;
@@ -130,8 +119,8 @@ export class AnnotatorLabels {
     return Math.max(Date.now(), this.#newestTime + 1);
   }
 
-  /** Which of two events is newer: by time, then by id. */
-  #order(a: number, b: number): number {
+  /** The order of two events, by time, then by id: negative where `a` is older. */
+  compare(a: number, b: number): number {
     const { at, ids } = this.events;
     return at[a] - at[b] || ids.compare(a, b);
   }
@@ -191,7 +180,9 @@ export class AnnotatorLabels {
 
   #giveBack(row: number): void {
     this.events.undone[row] = 0;
-    this.#standing.splice(this.placeOf(row), 0, row);
+    let place = this.#standing.length;
+    while (place > 0 && this.compare(this.#standing[place - 1], row) > 0) place--;
+    this.#standing.splice(place, 0, row);
     const at = this.#undone.lastIndexOf(row);
     if (at !== -1) this.#undone.splice(at, 1);
   }
