@@ -40,7 +40,8 @@ export class Tally {
   async takeOver(seen: (prompt: number, by: number) => void, pacer: Pacer): Promise<void> {
     for (const key of this.labels.comparisons()) {
       if (pacer.isTired) await pacer.rest();
-      if (this.labels.current(key) !== -1) this.#count(key, 1, seen);
+      if (this.labels.current(key) === -1) continue;
+      this.#count(key, 1, seen);
       this.#countPreference(key);
     }
     for (const row of this.labels.standing) {
