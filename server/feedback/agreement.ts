@@ -1,6 +1,8 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { Pacer } from '../store/pacer.ts';
+import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import type { VotedPair } from './votes.ts';
 
 export interface AnnotatorAgreement {
@@ -26,17 +28,25 @@ export interface Agreement {
 }
 
 /** How far the labels can be trusted. Shares are NaN where there is nothing to take a share of. */
-export function agreementOf(annotators: Iterable<AnnotatorLabels>, pairs: readonly VotedPair[]): Agreement {
+export async function agreementOf(
+  annotators: Iterable<AnnotatorLabels>,
+  pairs: readonly VotedPair[],
+  numbers: ResponseNumbers,
+  pacer: Pacer,
+): Promise<Agreement> {
   const people = [...annotators].filter(({ decided }) => decided > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { annotators: people.map(agreementWithOneself), between: agreementBetween(pairs) };
+  const each: AnnotatorAgreement[] = [];
+  for (const labels of people) each.push(await agreementWithOneself(labels, pacer));
+  return { annotators: each, between: await agreementBetween(pairs, numbers, pacer) };
 }
 
-function agreementWithOneself(labels: AnnotatorLabels): AnnotatorAgreement {
+async function agreementWithOneself(labels: AnnotatorLabels, pacer: Pacer): Promise<AnnotatorAgreement> {
   const { choice, highFirst, kind } = labels.events;
   let [a, sides, twice, same, sameSide] = [0, 0, 0, 0, 0];
   const isSide = (row: number) => choice[row] === choices.low || choice[row] === choices.high;
   const choseA = (row: number) => (choice[row] === choices.high) === (highFirst[row] === 1);
   for (const key of labels.comparisons()) {
+    if (pacer.isTired) await pacer.rest();
     const row = labels.current(key);
     if (row === -1 || kind[row] !== kinds.decide) continue;
     if (isSide(row)) {
@@ -67,11 +77,21 @@ function answerOf(choice: number): number {
  * Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", for names: α = 1 − observed / expected
  * disagreement, each pair weighted by 1 / (annotators − 1).
  */
-function agreementBetween(pairs: readonly VotedPair[]): Agreement['between'] {
+async function agreementBetween(
+  pairs: readonly VotedPair[],
+  numbers: ResponseNumbers,
+  pacer: Pacer,
+): Promise<Agreement['between']> {
   const totals = new Map<number, number>();
   let [shared, agreeing, agreed, values] = [0, 0, 0, 0];
-  for (const { votes } of pairs) {
-    const answers = votes.filter(({ row }) => row !== -1).map(({ labels, row }) => answerOf(labels.events.choice[row]));
+  for (const { votes, low, high } of pairs) {
+    if (pacer.isTired) await pacer.rest();
+    // By ids: which response has the lower number depends on what was read first.
+    const swapped = numbers.id(low) > numbers.id(high);
+    const answers = votes
+      .filter(({ row }) => row !== -1)
+      .map(({ labels, row }) => answerOf(labels.events.choice[row]))
+      .map((answer) => (swapped && answer !== choices.tie ? choices.low + choices.high - answer : answer));
     const count = answers.length;
     if (count < 2) continue;
     shared++;
@@ -83,10 +103,9 @@ function agreementBetween(pairs: readonly VotedPair[]): Agreement['between'] {
       agreed += others / (count - 1) / count;
     }
   }
-  const byChance = [...totals.values()].reduce(
-    (sum, total) => sum + (total * (total - 1)) / (values * (values - 1)),
-    0,
-  );
+  const byChance = [...totals.values()]
+    .sort((a, b) => a - b)
+    .reduce((sum, total) => sum + (total * (total - 1)) / (values * (values - 1)), 0);
   const observed = agreeing / values;
   return { pairs: shared, share: agreed / shared, alpha: byChance === 1 ? 1 : (observed - byChance) / (1 - byChance) };
 }

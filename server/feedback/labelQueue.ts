@@ -51,8 +51,7 @@ export class LabelQueue {
     this.#seen = new Int32Array(this.#table.prompts);
     this.#tallies = new Map();
     for (const labels of annotators) {
-      this.#tallyOf(labels).takeOver(this.#count);
-      if (pacer.isTired) await pacer.rest();
+      await this.#tallyOf(labels).takeOver(this.#count, pacer);
     }
   }
 
@@ -140,8 +139,8 @@ export class LabelQueue {
     if (tally === undefined) {
       const { repeat, seed } = this.#settings;
       const comesBack = (low: number, high: number) => {
-        const [first, second] = [this.#numbers.id(low), this.#numbers.id(high)].sort();
-        return repeat > 0 && draw('repeat', seed, labels.name, [first, second]) < repeat;
+        const [a, b] = [this.#numbers.id(low), this.#numbers.id(high)];
+        return repeat > 0 && draw('repeat', seed, labels.name, a < b ? [a, b] : [b, a]) < repeat;
       };
       tally = new Tally(labels, this.#table as PairTable, comesBack);
       this.#tallies.set(labels, tally);

@@ -1,5 +1,5 @@
 import type { Modality, Response } from '../protocol/types.ts';
-import type { ContentSnapshot } from '../store/content.ts';
+import { type ContentSnapshot, modalityOf } from '../store/content.ts';
 import type { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import { isPaired, pairCount, pairsOf } from './pairing.ts';
@@ -31,10 +31,12 @@ export class PairTable {
       if (pacer.isTired) await pacer.rest();
     }
     const table = new PairTable(content.prompts.length, numbers);
-    for (const prompt of spread(content)) {
+    const pictures = [...content.responses.values()].some(({ modality }) => modality === 'image');
+    const order = pictures ? spread(content) : content.prompts.keys();
+    for (const prompt of order) {
       const { responses } = content.prompts[prompt];
-      table.#add(prompt, 'text', responses, content);
-      table.#add(prompt, 'image', responses, content);
+      table.#add(prompt, 'text', responses);
+      if (pictures) table.#add(prompt, 'image', responses);
       if (pacer.isTired) await pacer.rest();
     }
     return table;
@@ -75,17 +77,19 @@ export class PairTable {
     for (const [i, j] of pairsOf(members.length)) yield [members[i], members[j]];
   }
 
-  #add(prompt: number, modality: Modality, responses: readonly Response[], content: ContentSnapshot): void {
-    const seen = new Set<string>();
+  #add(prompt: number, modality: Modality, responses: readonly Response[]): void {
+    // Long texts are compared, not hashed, while they are few.
+    const few: string[] = [];
+    const many = responses.length > 32 ? new Set<string>() : undefined;
     const members: number[] = [];
     for (const response of responses) {
-      if (content.responses.get(response.id)?.modality !== modality) continue;
+      if (modalityOf(response) !== modality) continue;
       const number = this.#numbers.number(response.id);
       this.#prompt[number] = prompt;
       this.#modality[number] = Number(modality === 'image');
       const looks = looksOf(response);
-      if (seen.has(looks)) continue;
-      seen.add(looks);
+      if (many?.has(looks) ?? few.includes(looks)) continue;
+      many?.add(looks) ?? few.push(looks);
       members.push(number);
     }
     if (members.length < 2) return;

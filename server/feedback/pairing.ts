@@ -24,7 +24,8 @@ export function* pairsOf(count: number): Generator<readonly [number, number]> {
 /** Whether `pairsOf(count)` has the pair. */
 export function isPaired(count: number, i: number, j: number): boolean {
   const circle = sizeOfCircle(count);
-  const [low, high] = i < j ? [i, j] : [j, i];
+  const low = Math.min(i, j);
+  const high = Math.max(i, j);
   if (low < 0 || low === high || high >= count) return false;
   const sum = (high === circle ? 2 * low : low + high) % circle;
   return (sum - 1 + circle) % circle < roundsOf(count);

@@ -1,6 +1,7 @@
 import type { AnnotatorLabels, ComparisonKey } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { Pacer } from '../store/pacer.ts';
 import type { PairTable } from './pairTable.ts';
 
 /** Events between a pair and its repetition, and between two repetitions. */
@@ -18,9 +19,9 @@ export class Tally {
   imagePreferences = 0;
   readonly #table: PairTable;
   readonly #comesBack: (low: number, high: number) => boolean;
-  /** Decisions that shall come back, oldest first, and how many events stood then. */
-  readonly #repeats: { readonly row: number; readonly standing: number }[] = [];
-  #lastRepeat = Number.NEGATIVE_INFINITY;
+  /** Rows of decisions that shall come back and have not, oldest first where `#inOrder`. */
+  #coming = new Set<number>();
+  #inOrder = true;
 
   /** @param comesBack whether a pair is drawn to be asked again */
   constructor(labels: AnnotatorLabels, table: PairTable, comesBack: (low: number, high: number) => boolean) {
@@ -36,13 +37,17 @@ export class Tally {
    *
    * @param seen called for every comparison that is labelled
    */
-  takeOver(seen: (prompt: number, by: number) => void): void {
+  async takeOver(seen: (prompt: number, by: number) => void, pacer: Pacer): Promise<void> {
     for (const key of this.labels.comparisons()) {
-      const row = this.labels.current(key);
-      if (row !== -1) this.#count(key, 1, seen);
+      if (pacer.isTired) await pacer.rest();
+      if (this.labels.current(key) === -1) continue;
+      this.#count(key, 1, seen);
+      this.#countPreference(key);
     }
-    for (const key of this.labels.comparisons()) this.#countPreference(key, 1);
-    for (const [place, row] of this.labels.standing.entries()) this.#noteRepeat(row, place + 1);
+    for (const row of this.labels.standing) {
+      if (pacer.isTired) await pacer.rest();
+      this.#noteRepeat(row);
+    }
   }
 
   /** A comparison stands otherwise than before. */
@@ -50,32 +55,35 @@ export class Tally {
     if (before === -1) this.#count(key, 1, seen);
     if (after === -1) this.#count(key, -1, seen);
     this.#changePreference(key, before, after);
-    if (after !== -1) this.#noteRepeat(after, this.labels.standing.length);
+    const { low, high, repeat } = partsOfKey(key);
+    if (before !== -1) this.#coming.delete(before);
+    const first = repeat ? this.labels.current(comparisonKey(low, high, false)) : after;
+    if (first !== -1) this.#noteRepeat(first);
   }
 
   /** The pair that should come back now, as the row of its decision; −1: none. `all`: there is nothing else to ask. */
   dueRepeat(held: ReadonlySet<ComparisonKey>, options: { readonly all: boolean }): number {
-    const standing = this.labels.standing.length;
-    this.#dropAnswered();
-    if (!options.all && standing - this.#lastRepeat < repeatDistance.repetition) return -1;
-    for (const repeat of this.#repeats) {
-      if (standing - repeat.standing < repeatDistance.pair) break;
-      if (this.#isAnswered(repeat.row) || held.has(this.#repeatKey(repeat.row))) continue;
-      return repeat.row;
+    const { standing, events } = this.labels;
+    const justNow = standing.slice(-repeatDistance.repetition + 1);
+    if (!options.all && justNow.some((row) => events.repeat[row] === 1)) return -1;
+    this.#sort();
+    const tooNew = this.#tooNew();
+    for (const row of this.#coming) {
+      if (!tooNew.has(row) && !held.has(this.#repeatKey(row))) return row;
     }
     return -1;
   }
 
   /** How many pairs should come back now. */
   get dueRepeats(): number {
-    this.#dropAnswered();
-    const standing = this.labels.standing.length;
-    let due = 0;
-    for (const repeat of this.#repeats) {
-      if (standing - repeat.standing < repeatDistance.pair) break;
-      if (!this.#isAnswered(repeat.row)) due++;
-    }
+    let due = this.#coming.size;
+    for (const row of this.#tooNew()) if (this.#coming.has(row)) due--;
     return due;
+  }
+
+  /** The newest events: none of them comes back yet. */
+  #tooNew(): Set<number> {
+    return new Set(this.labels.standing.slice(-repeatDistance.pair));
   }
 
   #count(key: ComparisonKey, by: number, seen: (prompt: number, by: number) => void): void {
@@ -89,30 +97,32 @@ export class Tally {
     this.open -= by;
   }
 
-  #noteRepeat(row: number, standing: number): void {
+  /** Takes a decision among those that shall come back, or away from them, as it stands now. */
+  #noteRepeat(row: number): void {
     const { repeat, kind, low, high } = this.labels.events;
-    if (repeat[row] === 1) this.#lastRepeat = standing;
-    else if (kind[row] === kinds.decide && this.#comesBack(low[row], high[row])) this.#repeats.push({ row, standing });
+    if (repeat[row] === 1 || kind[row] !== kinds.decide) return;
+    const isOpen =
+      this.#comesBack(low[row], high[row]) &&
+      this.labels.current(this.labels.keyOf(row)) === row &&
+      this.labels.current(this.#repeatKey(row)) === -1 &&
+      this.#table.promptOf(low[row], high[row]) !== -1;
+    if (!isOpen) {
+      this.#coming.delete(row);
+    } else if (!this.#coming.has(row)) {
+      this.#coming.add(row);
+      if (this.labels.undoable !== row) this.#inOrder = false;
+    }
+  }
+
+  #sort(): void {
+    if (this.#inOrder) return;
+    this.#coming = new Set([...this.#coming].sort((a, b) => this.labels.compare(a, b)));
+    this.#inOrder = true;
   }
 
   #repeatKey(row: number): ComparisonKey {
     const { low, high } = this.labels.events;
     return comparisonKey(low[row], high[row], true);
-  }
-
-  /** The decision is another one now, its responses are gone, or the repetition was answered or skipped. */
-  #isAnswered(row: number): boolean {
-    const { low, high } = this.labels.events;
-    const gone = this.#table.promptOf(low[row], high[row]) === -1;
-    return (
-      gone || this.labels.current(this.labels.keyOf(row)) !== row || this.labels.current(this.#repeatKey(row)) !== -1
-    );
-  }
-
-  #dropAnswered(): void {
-    let answered = 0;
-    while (answered < this.#repeats.length && this.#isAnswered(this.#repeats[answered].row)) answered++;
-    if (answered > 0) this.#repeats.splice(0, answered);
   }
 
   // ---------------------------------------------------------------------------------------------- preferences
@@ -127,12 +137,12 @@ export class Tally {
   }
 
   /** Counts a pair once, at its first showing or, where only the repetition is there, at that. */
-  #countPreference(key: ComparisonKey, by: number): void {
+  #countPreference(key: ComparisonKey): void {
     const { low, high, repeat } = partsOfKey(key);
     const first = this.labels.current(comparisonKey(low, high, false));
     const second = this.labels.current(comparisonKey(low, high, true));
     if (repeat && first !== -1) return;
-    if (this.#prefers(newerDecision(this.labels, first, second))) this.#addPreferences(low, high, by);
+    if (this.#prefers(newerDecision(this.labels, first, second))) this.#addPreferences(low, high, 1);
   }
 
   #addPreferences(low: number, high: number, by: number): void {

@@ -62,15 +62,15 @@ export class AnnotatorLabels {
 
   /** Replays what was added. Where it belongs between older events, all is replayed, after `restarted`. */
   async settle(pacer: Pacer, changed: LabelChange, restarted: () => void): Promise<void> {
-    const waiting = this.#waiting.splice(0).sort((a, b) => this.#order(a, b));
+    const waiting = this.#waiting.splice(0).sort((a, b) => this.compare(a, b));
     if (waiting.length === 0) return;
-    if (this.#lastApplied === -1 || this.#order(this.#lastApplied, waiting[0]) < 0) {
+    if (this.#lastApplied === -1 || this.compare(this.#lastApplied, waiting[0]) < 0) {
       await this.#applyAll(waiting, pacer, changed);
       return;
     }
     this.#restart();
     restarted();
-    const all = Array.from({ length: this.events.count }, (_, row) => row).sort((a, b) => this.#order(a, b));
+    const all = Array.from({ length: this.events.count }, (_, row) => row).sort((a, b) => this.compare(a, b));
     await this.#applyAll(all, pacer, changed);
   }
 
@@ -119,8 +119,8 @@ export class AnnotatorLabels {
     return Math.max(Date.now(), this.#newestTime + 1);
   }
 
-  /** Which of two events is newer: by time, then by id. */
-  #order(a: number, b: number): number {
+  /** The order of two events, by time, then by id: negative where `a` is older. */
+  compare(a: number, b: number): number {
     const { at, ids } = this.events;
     return at[a] - at[b] || ids.compare(a, b);
   }
@@ -181,7 +181,7 @@ export class AnnotatorLabels {
   #giveBack(row: number): void {
     this.events.undone[row] = 0;
     let place = this.#standing.length;
-    while (place > 0 && this.#order(this.#standing[place - 1], row) > 0) place--;
+    while (place > 0 && this.compare(this.#standing[place - 1], row) > 0) place--;
     this.#standing.splice(place, 0, row);
     const at = this.#undone.lastIndexOf(row);
     if (at !== -1) this.#undone.splice(at, 1);

@@ -30,8 +30,9 @@ export class KeyTable {
   }
 
   *keys(): Generator<number> {
-    // What is set meanwhile may make another table.
-    for (const key of this.#keys) if (!Number.isNaN(key)) yield key;
+    // Of one table: what is set meanwhile may make another.
+    const keys = this.#keys;
+    for (let slot = 0; slot < keys.length; slot++) if (!Number.isNaN(keys[slot])) yield keys[slot];
   }
 
   #slot(key: number): number {

@@ -32,14 +32,17 @@ export async function preferredIn(
   names: readonly string[] | undefined,
   wanted: { readonly text: boolean; readonly image: boolean },
 ): Promise<Preferred> {
-  const voted = await votedPairs(annotatorsIn(state, names), new Pacer());
-  return preferredPairs(voted, state.content, state.numbers, wanted);
+  const pacer = new Pacer();
+  const voted = await votedPairs(annotatorsIn(state, names), pacer);
+  return preferredPairs(voted, state.content, state.numbers, wanted, pacer);
 }
 
 /** The texts that somebody has decided about. */
 export async function labelledResponsesIn({ content, numbers, index }: ProjectState): Promise<LabelledResponse[]> {
   const found = new Map<string, LabelledResponse>();
-  for (const { low, high, votes } of await votedPairs(index.annotators.values(), new Pacer())) {
+  const pacer = new Pacer();
+  for (const { low, high, votes } of await votedPairs(index.annotators.values(), pacer)) {
+    if (pacer.isTired) await pacer.rest();
     if (votes.every(({ row }) => row === -1)) continue;
     for (const number of [low, high]) {
       const known = content.responses.get(numbers.id(number));

@@ -23,7 +23,7 @@ export interface LineReader {
 
 export type Refreshed = 'same' | 'grown' | 'reset' | 'absent';
 
-const chunkBytes = 2 ** 18;
+const chunkBytes = 2 ** 19;
 const longestLine = 8 * 2 ** 20;
 const newline = 0x0a;
 
@@ -126,6 +126,7 @@ export class LineFile {
         skipping = false;
         start = end + 1;
       }
+      this.#hash.update(buffer.subarray(0, start));
       buffer.copyWithin(0, start, held);
       held -= start;
       if (held > longestLine) {
@@ -148,7 +149,6 @@ export class LineFile {
 
   /** A line with its end. */
   #take(bytes: Buffer, skipped: boolean): void {
-    this.#hash.update(bytes);
     this.#lines++;
     const offset = this.#known;
     this.#known += bytes.length;

@@ -242,7 +242,8 @@ class FileProjectStore implements ProjectStore {
   agreement(options: PreferenceOptions = {}): Promise<Agreement> {
     return this.#fresh(async () => {
       const annotators = annotatorsIn(this.#state, options.annotators);
-      return agreementOf(annotators, await votedPairs(annotators, new Pacer()));
+      const pacer = new Pacer();
+      return agreementOf(annotators, await votedPairs(annotators, pacer), this.#state.numbers, pacer);
     });
   }
 

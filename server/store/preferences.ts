@@ -2,6 +2,7 @@ import type { Vote, VotedPair } from '../feedback/votes.ts';
 import type { PreferenceRow, Prompt, Response } from '../protocol/types.ts';
 import type { ContentSnapshot, KnownResponse } from './content.ts';
 import { choices } from './eventColumns.ts';
+import type { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
 
 /**
@@ -43,12 +44,13 @@ export interface Preferred {
 }
 
 /** What the annotators prefer, one row a pair, by majority. Every decision and every skip is in a row or counted. */
-export function preferredPairs(
+export async function preferredPairs(
   voted: readonly VotedPair[],
   content: ContentSnapshot,
   numbers: ResponseNumbers,
   wanted: { readonly text: boolean; readonly image: boolean },
-): Preferred {
+  pacer: Pacer,
+): Promise<Preferred> {
   const leftOut: LeftOut = {};
   const leave = (reason: Reason, count: number) => {
     if (count > 0) leftOut[reason] = (leftOut[reason] ?? 0) + count;
@@ -56,6 +58,7 @@ export function preferredPairs(
   const places = placesOf(content);
   const found: { pair: PreferredPair; place: number; other: number }[] = [];
   for (const { low, high, votes } of voted) {
+    if (pacer.isTired) await pacer.rest();
     const sum = (count: (vote: Vote) => number) => votes.reduce((total, vote) => total + count(vote), 0);
     leave(
       'skips',

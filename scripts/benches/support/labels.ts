@@ -19,7 +19,7 @@ export interface LabelledProject {
 
 /**
  * Makes a project whose annotators have decided so much already, and as many pairs again as a tenth of that are open.
- * The same arguments give the same files, but for the ids of events.
+ * Lines are as the store writes them. The same arguments give the same files.
  */
 export async function makeLabelledProject(folder: string, options: LabelledProject): Promise<void> {
   const { decisions, annotators = ['ann', 'ben'], responses = 4 } = options;
@@ -53,28 +53,24 @@ const responseText = (k: number, n: number): string =>
 
 function line(annotator: string, k: number, prompt: string, pair: readonly [string, string]): FeedbackLine {
   const [first, second] = pair[0] < pair[1] ? pair : [pair[1], pair[0]];
-  const common = {
-    v: 1,
-    id: eventId(annotator, k),
-    at: new Date(Date.UTC(2026, 0) + k * 4000).toISOString(),
-    annotator,
-    app: '0.1.0',
-  };
+  const id = eventId(annotator, k);
+  const common = { v: 1, id, at: new Date(Date.UTC(2026, 0) + k * 4000).toISOString(), annotator };
+  const app = '0.1.0';
   // Undone and given back at once: the number of decisions stays what it was.
-  if (k % 100 === 98) return { ...common, event: 'undo', of: eventId(annotator, k - 1) };
-  if (k % 100 === 99) return { ...common, event: 'redo', of: eventId(annotator, k - 2) };
-  const asked = {
-    prompt,
-    responses: [first, second] as const,
-    shown: k % 2 === 0 ? ([first, second] as const) : ([second, first] as const),
-    ms: 1500 + ((k * 7919) % 6000),
-  };
-  if (k % 100 === 50) return { ...common, event: 'skip', ...asked, reason: 'cannot judge' };
+  if (k % 100 === 98) return { ...common, event: 'undo', of: eventId(annotator, k - 1), app };
+  if (k % 100 === 99) return { ...common, event: 'redo', of: eventId(annotator, k - 2), app };
+  const responses = [first, second] as const;
+  const shown = k % 2 === 0 ? responses : ([second, first] as const);
+  const ms = 1500 + ((k * 7919) % 6000);
+  if (k % 100 === 50) {
+    return { ...common, event: 'skip', prompt, responses, shown, reason: 'cannot judge', ms, app };
+  }
   const tie = k % 10 === 9;
   const choice = tie ? (['tie', 'bothGood', 'bothBad'] as const)[k % 3] : k % 3 === 0 ? second : first;
   const strength = tie ? {} : { strength: 1 + (k % 2) };
-  const comment = k % 100 === 7 ? 'The other one leaves the reader alone with it.' : '';
-  return { ...common, event: 'decide', ...asked, choice, ...strength, scale: 4, aspects: {}, comment };
+  const comment = k % 100 === 7 ? 'The other one leaves the reader "alone" with it.' : '';
+  const decision = { choice, ...strength, scale: 4, aspects: {}, comment };
+  return { ...common, event: 'decide', prompt, responses, shown, ...decision, ms, app };
 }
 
 function eventId(annotator: string, k: number): string {

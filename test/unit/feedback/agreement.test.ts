@@ -4,6 +4,7 @@ import { votedPairs } from '../../../server/feedback/votes.ts';
 import { AnnotatorLabels } from '../../../server/store/annotatorLabels.ts';
 import { choices, kinds } from '../../../server/store/eventColumns.ts';
 import { Pacer } from '../../../server/store/pacer.ts';
+import { ResponseNumbers } from '../../../server/store/responseNumbers.ts';
 
 describe('agreement between annotators', () => {
   /** A column an annotator, a row a pair: '1' and '2' are the responses, 't' a tie, '.' nothing. */
@@ -39,7 +40,9 @@ describe('agreement between annotators', () => {
       );
       everybody.push(labels);
     }
-    return agreementOf(everybody, await votedPairs(everybody, new Pacer())).between;
+    const numbers = new ResponseNumbers();
+    for (let k = 0; k < 100; k++) numbers.number(String(k).padStart(32, '0'));
+    return (await agreementOf(everybody, await votedPairs(everybody, new Pacer()), numbers, new Pacer())).between;
   }
 
   it('is whole where all say the same', async () => {
