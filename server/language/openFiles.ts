@@ -3,8 +3,8 @@ import { isJsonFile, openRowDocument, type RowDocument } from './rowDocument.ts'
 import type { VisibleScores } from './visibleScores.ts';
 
 /** UTF-16 units of one file, and of all together: beyond them texts are not kept. */
-export const largestFile = 8 * 2 ** 20;
-const largestTotal = 12 * 2 ** 20;
+const largestFile = 8 * 2 ** 20;
+const largestTotal = 10 * 2 ** 20;
 /** A JSON file is read as a whole after each edit. */
 const largestJson = 2 * 2 ** 20;
 
@@ -15,6 +15,8 @@ export interface OpenFile {
   readonly document?: RowDocument;
   /** UTF-16 units when it was opened. */
   readonly openedLength: number;
+  /** It would not be read along if it were the only one. */
+  readonly tooLargeAlone: boolean;
   readonly wanted: VisibleScores;
   /** Of `performance.now()`, at the last edit. */
   editedAt: number;
@@ -41,11 +43,13 @@ export class OpenFiles {
   open({ uri, languageId, version, text }: TextDocumentItem): OpenFile {
     this.close(uri);
     const most = isJsonFile(uri, languageId) ? largestJson : largestFile;
-    const fits = text.length <= most && this.#total() + text.length <= largestTotal;
+    const tooLargeAlone = text.length > most;
+    const fits = !tooLargeAlone && this.#total() + text.length <= largestTotal;
     const file: OpenFile = {
       uri,
       ...(fits ? { document: openRowDocument(uri, languageId, version, text) } : {}),
       openedLength: text.length,
+      tooLargeAlone,
       wanted: this.#wantedOf(),
       editedAt: Number.NEGATIVE_INFINITY,
       saidTooLarge: false,

@@ -74,7 +74,10 @@ async function offerWholeFile(connection: Connection, session: LanguageSession, 
   if (!project || !path || file.saidTooLarge) return;
   if ((await project.scorer.rewardModel().catch(() => undefined)) === undefined) return;
   file.saidTooLarge = true;
-  const sentence = `${basename(path)} has ${megabytes(file.openedLength)}: too much to show scores in the editor.`;
+  const size = `${basename(path)} has ${megabytes(file.openedLength)}`;
+  const sentence = file.tooLargeAlone
+    ? `${size}: too much to show scores in the editor.`
+    : `${size}: with the other open files too much to show scores in the editor. Close some and open it again.`;
   const { scoreFile } = session.context;
   if (!scoreFile) {
     connection.window.showInformationMessage(`${sentence} Run "Palate: Score File" to score all of it.`);

@@ -1,6 +1,5 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { UserError } from '../errors.ts';
-import { EngineStopped } from '../jobs/engineProcess.ts';
 import type { CompletionRow, ScoredText } from '../protocol/types.ts';
 import { countLines, type FileRow, fileRows } from './fileLines.ts';
 import { scoredTexts } from './scoredTexts.ts';
@@ -39,7 +38,6 @@ export async function scoreFile(scorer: Scorer, file: string, options: ScoreOpti
   const tally = new Tally();
   try {
     for await (const rows of inPieces(fileRows(file))) {
-      if (options.signal?.aborted) throw new EngineStopped();
       const lines = await scorePiece(scorer, rows, tally, options);
       await target.write(lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
       options.onProgress?.(tally.rows, Math.max(total, tally.rows));

@@ -27,21 +27,4 @@ const features = registerLanguageFeatures(connection, {
 });
 connection.onInitialize(() => ({ capabilities: features.capabilities }));
 connection.onRequest('test/memory', () => process.memoryUsage.rss());
-connection.onRequest('test/turns', () => {
-  const spent = turns;
-  turns = [];
-  return spent;
-});
 connection.listen();
-
-/** Milliseconds of the processor in each turn of the event loop: how long a request could have waited for it. */
-let turns: number[] = [];
-let since = process.cpuUsage();
-turn();
-
-function turn(): void {
-  const { user, system } = process.cpuUsage(since);
-  turns.push((user + system) / 1000);
-  since = process.cpuUsage();
-  setImmediate(turn);
-}

@@ -17,6 +17,8 @@ export interface OpenOptions {
   /** The labelled pairs are in the project. */
   readonly labelled?: boolean;
   readonly scoreFile?: LanguageFeatureContext['scoreFile'];
+  /** Told whose project is asked for. */
+  readonly onAsked?: (path: string) => void;
 }
 
 export interface OpenedProject {
@@ -60,7 +62,13 @@ export function languageSuite(): LanguageSuite {
       });
       const settings = { inlineScores: 'inlay' as const, trusted: true, ...options.settings };
       const client = await languageClient({
-        projects: { of: async (path) => (path.startsWith(project) ? project : undefined), store: async () => store },
+        projects: {
+          of: async (path) => {
+            options.onAsked?.(path);
+            return path.startsWith(project) ? project : undefined;
+          },
+          store: async () => store,
+        },
         scorerOf: async () => scorer,
         settings: () => settings,
         scoreFile: options.scoreFile,

@@ -19,6 +19,8 @@ export async function measureFirstScores(): Promise<Measured[]> {
   const folder = mkdtempSync(join(tmpdir(), 'palate-bench-'));
   const teacher = recordingHost();
   const engine = recordingHost();
+  // Both ends of the connection are in this process: no handle keeps it alive, as an editor does a server.
+  const alive = setInterval(() => {}, 1000);
   try {
     const adapter = join(await trainReward(teacher, folder, 'one', { epochs: 1 }), 'reward');
     await teacher.close();
@@ -50,6 +52,7 @@ export async function measureFirstScores(): Promise<Measured[]> {
       { name: `all scores on screen (${onScreen} pairs)`, value: all, unit: 's' },
     ];
   } finally {
+    clearInterval(alive);
     await Promise.all([teacher.close(), engine.close()]);
     rmSync(folder, { recursive: true, force: true });
   }

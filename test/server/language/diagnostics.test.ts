@@ -102,4 +102,25 @@ describe('disagreements between labels and the reward model', () => {
     assert.deepEqual(await client.lenses(path('two.jsonl')), []);
     assert.match((await client.hover(path('two.jsonl'), 0, 40)) ?? '', /^Reward/);
   });
+
+  it('a big file is looked at in pieces, between which others are served', async () => {
+    let [hovers, before] = [0, 0];
+    const onAsked = (path: string) => {
+      if (path.endsWith('big.jsonl')) before = hovers;
+    };
+    const { client, path, scorer } = await suite.open({ onAsked });
+    const wrong = JSON.stringify({ prompt: 'The tea was', chosen: ' bad and cold.', rejected: ' good and warm.' });
+    client.open(path('small.jsonl'), wrong);
+    await scorer.score(
+      [' bad and cold.', ' good and warm.'].map((completion) => ({ prompt: 'The tea was', completion })),
+    );
+    await client.until(() => client.diagnostics(path('small.jsonl'))[0]);
+    client.open(path('big.jsonl'), `${Array.from({ length: 20_000 }, (_, k) => pairRow(k)).join('\n')}\n${wrong}`);
+    while (client.diagnostics(path('big.jsonl')).length === 0) {
+      await client.hover(path('small.jsonl'), 0, 40);
+      hovers++;
+    }
+    assert.ok(hovers - before >= 5, `${hovers - before} answers meanwhile`);
+    assert.equal(client.diagnostics(path('big.jsonl'))[0].range.start.line, 20_000);
+  });
 });
