@@ -42,7 +42,13 @@ describe('the training panel with hostile texts', function () {
   it('of samples: each is shown, none is more than text', async () => {
     const run = writtenRun(join(temporary.path, 'samples'), [{ stage: 'ppo', status: 'running' }]);
     for (const [k, text] of texts.entries()) {
-      run.sample({ stage: 'ppo', step: k + 1, prompt: text, response: `${text} ${k}`, reward: k });
+      run.sample({
+        stage: 'ppo',
+        step: k + 1,
+        prompt: text.slice(0, 5000),
+        response: `${text.slice(0, 200_000)} ${k}`,
+        reward: k,
+      });
     }
     const panel = await openPanel(suite.browser, runFolders({ folders: [run.folder], start: { tab: 'samples' } }));
     try {
