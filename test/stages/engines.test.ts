@@ -82,7 +82,7 @@ describe('onnx and tensorflow', function () {
       assert.equal(a[k].updates, updates);
       const [moved, momentum] = [relativeError(a[k].parameters, parameters), relativeError(a[k].first, first)];
       assert.ok(moved <= 1e-3, `parameters of learner ${k} are off by ${moved}`);
-      assert.ok(momentum <= 1e-2, `first moments of learner ${k} are off by ${momentum}`);
+      assert.ok(momentum <= 1e-3, `first moments of learner ${k} are off by ${momentum}`);
     });
   }
 
@@ -92,15 +92,13 @@ describe('onnx and tensorflow', function () {
       const [expected, found] = [stepMetrics(onnx.events), stepMetrics(other.events)];
       assert.ok(expected.length >= 10, `only ${expected.length} steps`);
       assert.equal(found.length, expected.length);
-      expected.forEach((metrics, step) => {
-        for (const metric of Object.keys(metrics).filter((key) => key.includes('loss'))) {
-          const distance = Math.abs(found[step][metric] - metrics[metric]);
-          assert.ok(
-            distance <= 1e-3 * Math.max(1, Math.abs(metrics[metric])),
-            `${metric} of step ${step + 1}: ${distance}`,
-          );
-        }
-      });
+      // PPO's losses cross zero, so a trajectory is judged as a whole.
+      const losses = new Set(expected.flatMap((metrics) => Object.keys(metrics).filter((key) => key.includes('loss'))));
+      for (const loss of losses) {
+        const trajectory = (steps: typeof expected) => steps.map((metrics) => metrics[loss] ?? 0);
+        const error = relativeError(trajectory(found), trajectory(expected));
+        assert.ok(error <= 1e-3, `${loss} is off by ${error}`);
+      }
       assertAlike(tested, other.state, onnx.state);
     });
 

@@ -2,27 +2,9 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainParams } from '../../server/protocol/engine.ts';
 import { checkKillResume } from '../support/killResume.ts';
+import { preferenceRows } from '../support/preferenceRows.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { writeTinyModel } from '../support/tinyModel.ts';
-
-const words = ['the', 'and', 'a thing', 'it is', 'on the bench', 'no', 'sing', 'ten men', 'rest', 'in an hour'];
-
-/** Preference rows of every kind: plain and conversational, finished and cut, several of one prompt. */
-function preferenceRows(): string {
-  const word = (k: number) => words[k % words.length];
-  const lines = Array.from({ length: 12 }, (_, k) => {
-    const prompt = `${word(k >> 1)} ${word((k >> 1) + 3)}`;
-    const answers = { chosen: `${word(k + 1)} ${word(k + 4)}`, rejected: word(k + 7), chosen_finished: k % 3 !== 0 };
-    if (k % 4 < 2) return { prompt, ...answers };
-    return {
-      ...answers,
-      prompt: [{ role: 'user', content: prompt }],
-      chosen: [{ role: 'assistant', content: answers.chosen }],
-      rejected: [{ role: 'assistant', content: answers.rejected }],
-    };
-  });
-  return lines.map((line) => `${JSON.stringify(line)}\n`).join('');
-}
 
 /** Small steps, so that each stage has at least eleven; several micro-batches in each. */
 const config = {
@@ -48,7 +30,7 @@ describe('a real stage whose engine is killed', () => {
   before(async () => {
     const model = await writeTinyModel(join(folder.path, 'model'));
     const data = join(folder.path, 'preferences.jsonl');
-    writeFileSync(data, preferenceRows());
+    writeFileSync(data, preferenceRows(12));
     params = { stage: 'all', model, data, config: { value: config, source: 'test' }, seed: 3, threads: 1 };
   });
 

@@ -1,6 +1,7 @@
 import { UserError } from '../../errors.ts';
 import { count, listed, type OpenFile, quoted, shown } from './files.ts';
-import { BF16, F16, F32, type NumberFormat, Q4_0, Q4_1, Q8_0 } from './numbers.ts';
+import { Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, Q8_K } from './kQuants.ts';
+import { BF16, F16, F32, IQ4_NL, type NumberFormat, Q4_0, Q4_1, Q5_0, Q5_1, Q8_0 } from './numbers.ts';
 
 /**
  * Reads the header of a GGUF file, version 3 (specification: ggml-org/ggml, docs/gguf.md). Nothing that the file
@@ -31,14 +32,22 @@ const FORMATS = new Map<number, NumberFormat>([
   [1, F16],
   [2, Q4_0],
   [3, Q4_1],
+  [6, Q5_0],
+  [7, Q5_1],
   [8, Q8_0],
+  [10, Q2_K],
+  [11, Q3_K],
+  [12, Q4_K],
+  [13, Q5_K],
+  [14, Q6_K],
+  [15, Q8_K],
+  [20, IQ4_NL],
   [30, BF16],
 ]);
 // biome-ignore format: a table
 const TYPE_NAMES: Readonly<Record<number, string>> = {
-  6: 'Q5_0', 7: 'Q5_1', 9: 'Q8_1', 10: 'Q2_K', 11: 'Q3_K', 12: 'Q4_K', 13: 'Q5_K', 14: 'Q6_K', 15: 'Q8_K', 16: 'IQ2_XXS',
-  17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 20: 'IQ4_NL', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8', 25: 'I16',
-  26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
+  9: 'Q8_1', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8',
+  25: 'I16', 26: 'I32', 27: 'I64', 28: 'F64', 29: 'IQ1_M', 34: 'TQ1_0', 35: 'TQ2_0', 39: 'MXFP4',
 };
 
 const STRING = 8;

@@ -1,6 +1,6 @@
 /**
  * Number formats of weight files, widened to float32. Sources: IEEE 754 binary16; bfloat16 is the upper half of a
- * float32; the quantised blocks are ggml's (ggml-quants.c, dequantize_row_q4_0, _q4_1, _q8_0). All are little-endian.
+ * float32; the quantised blocks are ggml's (ggml-quants.c, dequantize_row_q4_0, _q4_1, _q5_0, _q5_1, _q8_0, _iq4_nl). All are little-endian.
  */
 export interface NumberFormat {
   readonly name: string;
@@ -16,6 +16,9 @@ export const F16: NumberFormat = { name: 'F16', blockSize: 1, blockBytes: 2, wid
 export const BF16: NumberFormat = { name: 'BF16', blockSize: 1, blockBytes: 2, widen: widenBF16 };
 export const Q4_0: NumberFormat = { name: 'Q4_0', blockSize: 32, blockBytes: 18, widen: widenQ4_0 };
 export const Q4_1: NumberFormat = { name: 'Q4_1', blockSize: 32, blockBytes: 20, widen: widenQ4_1 };
+export const Q5_0: NumberFormat = { name: 'Q5_0', blockSize: 32, blockBytes: 22, widen: widenQ5_0 };
+export const Q5_1: NumberFormat = { name: 'Q5_1', blockSize: 32, blockBytes: 24, widen: widenQ5_1 };
+export const IQ4_NL: NumberFormat = { name: 'IQ4_NL', blockSize: 32, blockBytes: 18, widen: widenIQ4_NL };
 export const Q8_0: NumberFormat = { name: 'Q8_0', blockSize: 32, blockBytes: 34, widen: widenQ8_0 };
 
 /** float32 to bfloat16 bit patterns, rounded to nearest, ties to even; NaN stays NaN. */
@@ -79,6 +82,53 @@ function widenQ4_1(bytes: Uint8Array, out: Float32Array, at: number): void {
   }
 }
 
+/** Block: scale d (half), 32 fifth bits, 16 bytes of nibbles as in Q4_0; x = d·(q − 16). */
+function widenQ5_0(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 22, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block + 6 + i];
+      out[at + i] = scale * (((byte & 15) | (bitOf(bytes, block + 2, i) << 4)) - 16);
+      out[at + 16 + i] = scale * (((byte >> 4) | (bitOf(bytes, block + 2, 16 + i) << 4)) - 16);
+    }
+  }
+}
+
+/** Block: scale d and minimum m (halves), 32 fifth bits, 16 bytes of nibbles as in Q4_0; x = d·q + m. */
+function widenQ5_1(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 24, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    const minimum = table[bytes[block + 2] | (bytes[block + 3] << 8)];
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block + 8 + i];
+      out[at + i] = scale * ((byte & 15) | (bitOf(bytes, block + 4, i) << 4)) + minimum;
+      out[at + 16 + i] = scale * ((byte >> 4) | (bitOf(bytes, block + 4, 16 + i) << 4)) + minimum;
+    }
+  }
+}
+
+function bitOf(bytes: Uint8Array, start: number, bit: number): number {
+  return (bytes[start + (bit >> 3)] >> (bit & 7)) & 1;
+}
+
+/** The sixteen levels of IQ4_NL, closer together near zero. */
+const levels = [-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113];
+
+/** Block: scale d (half), 16 bytes of nibbles as in Q4_0; x = d·level(q). */
+function widenIQ4_NL(bytes: Uint8Array, out: Float32Array, at: number): void {
+  const table = halfTable();
+  for (let block = 0; block < bytes.length; block += 18, at += 32) {
+    const scale = table[bytes[block] | (bytes[block + 1] << 8)];
+    for (let i = 0; i < 16; i++) {
+      const byte = bytes[block + 2 + i];
+      out[at + i] = scale * levels[byte & 15];
+      out[at + 16 + i] = scale * levels[byte >> 4];
+    }
+  }
+}
+
 /** Block: scale d (half), 32 signed bytes; x = d·q. */
 function widenQ8_0(bytes: Uint8Array, out: Float32Array, at: number): void {
   const table = halfTable();
@@ -91,7 +141,7 @@ function widenQ8_0(bytes: Uint8Array, out: Float32Array, at: number): void {
 let halves: Float32Array | undefined;
 
 /** The float32 value of each of the 65,536 half-precision bit patterns. */
-function halfTable(): Float32Array {
+export function halfTable(): Float32Array {
   if (halves) return halves;
   halves = new Float32Array(65536);
   for (let bits = 0; bits < 65536; bits++) {

@@ -129,9 +129,9 @@ describe('GGUF', () => {
       ['unknown metadata type', ggufBytes([['a', 77, 1]], []), /metadata key "a" is of type 77/],
       ['twice a tensor', ggufBytes([], [...tensor({}), ...tensor({})]), /tensor "w" occurs twice/],
       [
-        'K-quant',
-        ggufBytes([], tensor({ type: 12 })),
-        /tensor "w" is of type Q4_K \(12\); Palate reads F32, F16, Q4_0/,
+        'other quantisation',
+        ggufBytes([], tensor({ type: 16 })),
+        /tensor "w" is of type IQ2_XXS \(16\); Palate reads F32, F16, Q4_0/,
       ],
       ['unknown type', ggufBytes([], tensor({ type: 999 })), /of type unknown \(999\)/],
       ['five axes', ggufBytes([], tensor({ dimensions: [1, 1, 1, 1, 1] })), /tensor "w" has 5 axes/],
