@@ -28,17 +28,27 @@ export function baseMatrix(context: NetworkContext, name: string, shape: readonl
   return context.train === 'base' ? context.ops.parameter(name, shape) : context.ops.weight(name, shape);
 }
 
-/** A vector of the base (a norm's gain): trained, or fed. */
+/** A vector of the base (a norm's gain, a bias): trained, or fed. */
 export function baseVector(context: NetworkContext, name: string, size: number): Tensor {
   return context.train === 'base' ? context.ops.parameter(name, [size]) : context.ops.input(name, [size]);
 }
 
-/** y = x Wᵀ (+ scale · (x Aᵀ) Bᵀ): x [N, in] → [N, out]. `module` is the weight's name without ".weight". */
-export function linear(context: NetworkContext, x: Tensor, module: string, shape: readonly [number, number]): Tensor {
+/**
+ * y = x Wᵀ (+ bias) (+ scale · (x Aᵀ) Bᵀ): x [N, in] → [N, out]. `module` is the weight's name without ".weight"; the
+ * bias is `${module}.bias`, [out].
+ */
+export function linear(
+  context: NetworkContext,
+  x: Tensor,
+  module: string,
+  shape: readonly [number, number],
+  options: { readonly bias?: boolean } = {},
+): Tensor {
   const { ops, lora, loraScale } = context;
   const [out, inner] = shape;
   const weight = baseMatrix(context, `${module}.weight`, shape);
-  const base = isFrozen(weight) ? ops.frozenLinear(x, weight) : multiply(ops, x, weight); // [N, out]
+  const product = isFrozen(weight) ? ops.frozenLinear(x, weight) : multiply(ops, x, weight); // [N, out]
+  const base = options.bias ? ops.add(product, baseVector(context, `${module}.bias`, out)) : product;
   const isTarget = lora?.targetModules.includes(module.slice(module.lastIndexOf('.') + 1));
   if (lora === undefined || loraScale === undefined || !isTarget) return base;
   const down = ops.parameter(adapterName(module, 'A'), [lora.rank, inner]);

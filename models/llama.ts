@@ -34,7 +34,28 @@ export interface LlamaConfig {
   readonly tiedEmbedding: boolean;
   /** max_position_embeddings */
   readonly maxPositions: number;
+  /** rope_scaling; absent: none. The fields below are absent too where they change nothing. */
+  readonly ropeScaling?: RopeScaling;
+  /** Which attention modules add a bias: q, k and v (Qwen2), or those and o (attention_bias). */
+  readonly attentionBias?: 'qkv' | 'qkvo';
+  /** Queries and keys are normalised within each head before they are rotated (Qwen3). */
+  readonly headNorms?: true;
 }
+
+/** How rotary positions are stretched beyond the length of pretraining: the frequency of each pair is divided. */
+export type RopeScaling =
+  | { readonly type: 'linear'; readonly factor: number }
+  /** Slow pairs are divided by `factor`, fast ones stay as they are, those between are mixed (Llama 3.1). */
+  | {
+      readonly type: 'llama3';
+      readonly factor: number;
+      readonly lowFrequencyFactor: number;
+      readonly highFrequencyFactor: number;
+      /** original_max_position_embeddings */
+      readonly originalPositions: number;
+    }
+  /** A divisor for each of the E/2 pairs. */
+  | { readonly type: 'factors'; readonly factors: readonly number[] };
 
 /** The modules that LoRA adapts by default: every linear layer. */
 export const linearModules = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'] as const;
@@ -51,6 +72,10 @@ export function weightShapes(config: LlamaConfig): [name: string, shape: number[
     for (const module of linearModules) {
       const folder = ['gate_proj', 'up_proj', 'down_proj'].includes(module) ? 'mlp' : 'self_attn';
       shapes.push([`${at}.${folder}.${module}.weight`, moduleShape(config, module)]);
+      if (hasBias(config, module)) shapes.push([`${at}.${folder}.${module}.bias`, [moduleShape(config, module)[0]]]);
+    }
+    if (config.headNorms) {
+      for (const part of ['q_norm', 'k_norm']) shapes.push([`${at}.self_attn.${part}.weight`, [config.headWidth]]);
     }
     shapes.push([`${at}.post_attention_layernorm.weight`, [width]]);
   }
@@ -59,8 +84,14 @@ export function weightShapes(config: LlamaConfig): [name: string, shape: number[
   return shapes;
 }
 
+type LinearModule = (typeof linearModules)[number];
+
+function hasBias({ attentionBias }: LlamaConfig, module: LinearModule): boolean {
+  return attentionBias?.includes(module.slice(0, -'_proj'.length)) ?? false;
+}
+
 /** [out, in] of a linear module. */
-export function moduleShape(config: LlamaConfig, module: (typeof linearModules)[number]): [number, number] {
+export function moduleShape(config: LlamaConfig, module: LinearModule): [number, number] {
   const { width, heads, keyValueHeads, headWidth, feedForward } = config;
   switch (module) {
     case 'q_proj':
@@ -87,19 +118,37 @@ export function outputMatrix(context: NetworkContext, config: LlamaConfig): Matr
 /** Names of the frozen tables cos and sin, [maxPositions, E/2], that `rotaryTables` fills. */
 export const rotaryNames = { cos: 'rotary.cos', sin: 'rotary.sin' } as const;
 
-/** cos and sin of position · theta^(−2k/E) (Su et al. 2021), each [maxPositions, E/2] row by row. */
+/**
+ * cos and sin of position · theta^(−2k/E) (Su et al. 2021), each frequency divided as the scaling says: each
+ * [maxPositions, E/2] row by row.
+ */
 export function rotaryTables(config: LlamaConfig): { cos: Float32Array; sin: Float32Array } {
   const half = config.headWidth / 2;
+  const divisors = rotaryDivisors(config);
+  const frequencies = divisors.map((divisor, k) => config.ropeTheta ** (-k / half) / divisor);
   const cos = new Float32Array(config.maxPositions * half);
   const sin = new Float32Array(config.maxPositions * half);
   for (let position = 0; position < config.maxPositions; position++) {
     for (let k = 0; k < half; k++) {
-      const angle = position * config.ropeTheta ** (-k / half);
+      const angle = position * frequencies[k];
       cos[position * half + k] = Math.cos(angle);
       sin[position * half + k] = Math.sin(angle);
     }
   }
   return { cos, sin };
+}
+
+/** What the scaling divides the frequency of each pair by, [E/2]. */
+export function rotaryDivisors({ headWidth, ropeTheta, ropeScaling: scaling }: LlamaConfig): readonly number[] {
+  if (scaling?.type === 'factors') return scaling.factors;
+  const half = headWidth / 2;
+  if (scaling?.type !== 'llama3') return new Array<number>(half).fill(scaling?.factor ?? 1);
+  const { factor, lowFrequencyFactor: low, highFrequencyFactor: high, originalPositions } = scaling;
+  return Array.from({ length: half }, (_, k) => {
+    const turns = (originalPositions * ropeTheta ** (-k / half)) / (2 * Math.PI);
+    const kept = Math.min(1, Math.max(0, (turns - low) / (high - low)));
+    return 1 / ((1 - kept) / factor + kept);
+  });
 }
 
 /** Rows of tokens, as a training or score graph reads them. */
@@ -203,22 +252,34 @@ function decoderLayer(
   attend: Attend,
 ): Tensor {
   const { ops } = context;
-  const { width, heads, keyValueHeads, headWidth, normEpsilon } = config;
+  const { heads, keyValueHeads, headWidth, normEpsilon } = config;
   const [batch, , time] = angles.cos.shape;
   const at = `model.layers.${layer}`;
-  const project = (input: Tensor, module: 'q_proj' | 'k_proj' | 'v_proj', count: number) => {
-    const flat = linear(context, input, `${at}.self_attn.${module}`, moduleShape(config, module)); // [N, count·E]
-    return ops.transpose(ops.reshape(flat, [batch, time, count, headWidth]), [0, 2, 1, 3]); // [B, count, T, E]
+  const apply = (input: Tensor, module: 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj') =>
+    linear(context, input, `${at}.self_attn.${module}`, moduleShape(config, module), { bias: hasBias(config, module) });
+  const byHead = (flat: Tensor, count: number) =>
+    ops.transpose(ops.reshape(flat, [batch, time, count, headWidth]), [0, 2, 1, 3]); // [B, count, T, E]
+  const rotated = (flat: Tensor, module: 'q_norm' | 'k_norm', count: number) => {
+    const normed = config.headNorms ? headNorm(context, config, flat, `${at}.self_attn.${module}`) : flat;
+    return ops.rotary(byHead(normed, count), angles.cos, angles.sin);
   };
   const before = norm(context, x, `${at}.input_layernorm`, normEpsilon);
-  const query = ops.rotary(project(before, 'q_proj', heads), angles.cos, angles.sin);
-  const key = ops.rotary(project(before, 'k_proj', keyValueHeads), angles.cos, angles.sin);
-  const value = project(before, 'v_proj', keyValueHeads);
+  const query = rotated(apply(before, 'q_proj'), 'q_norm', heads);
+  const key = rotated(apply(before, 'k_proj'), 'k_norm', keyValueHeads);
+  const value = byHead(apply(before, 'v_proj'), keyValueHeads);
   const mixed = attend(ops.mul(query, headWidth ** -0.5), key, value, layer); // [B, H, T, E]
   const joined = ops.reshape(ops.transpose(mixed, [0, 2, 1, 3]), [x.shape[0], heads * headWidth]);
-  const attended = ops.add(x, linear(context, joined, `${at}.self_attn.o_proj`, [width, heads * headWidth]));
+  const attended = ops.add(x, apply(joined, 'o_proj'));
   const after = norm(context, attended, `${at}.post_attention_layernorm`, normEpsilon);
   return ops.add(attended, gatedFeedForward(context, after, `${at}.mlp`, config.feedForward));
+}
+
+/** Each head's own norm, with one gain for all: [N, H·E] → [N·H, E]. */
+function headNorm(context: NetworkContext, { headWidth, normEpsilon }: LlamaConfig, x: Tensor, module: string): Tensor {
+  const [rows, width] = x.shape;
+  const heads = (width as number) / headWidth;
+  const all = typeof rows === 'number' ? rows * heads : `${rows}·${heads}`;
+  return norm(context, context.ops.reshape(x, [all, headWidth]), module, normEpsilon);
 }
 
 function rotaryAngles(ops: OpBuilder, config: LlamaConfig, positions: Tensor, [batch, time]: Shape): Angles {

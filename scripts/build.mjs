@@ -31,6 +31,7 @@ function entryPoints(sources) {
     'server/main.ts',
     'server/images/main.ts',
     'server/engine/main.ts',
+    'server/jobs/describeModel.ts',
     'server/engine/tensorflow/check.ts',
   ];
   return sources.filter(
@@ -95,6 +96,17 @@ const nodePrograms = (entryPoints) => ({
   packages: 'external',
 });
 
+/** The same for an installed package: only what must be a package of its own stays outside. */
+const packagedPrograms = (entryPoints, external) => ({
+  ...nodePrograms(entryPoints),
+  packages: 'bundle',
+  external,
+  // CommonJS packages that are bundled ask for Node's own modules by `require`, which an ES module has not.
+  banner: {
+    js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
+  },
+});
+
 /** What the editor loads into its own process: one CommonJS file, with its packages, because activation is timed. */
 const extensionHost = (entryPoints) => ({
   entryPoints,
@@ -116,6 +128,50 @@ const browserPages = (entryPoints) => ({
   loader: { '.woff2': 'file', '.woff': 'empty', '.ttf': 'empty', '.svg': 'text' },
 });
 
+const extensionPrograms = (sources) => [
+  extensionHost(sources.filter((file) => file === 'client/extension.ts')),
+  browserPages(sources.filter((file) => /^webviews\/[^/]+\/main\.ts$/.test(file))),
+];
+
+const hasEntryPoints = ({ entryPoints }) => entryPoints.length > 0;
+
+/**
+ * Bundles what an installed package runs into `folder`/out, without maps. `external` names the packages that stay
+ * packages. Answers the files of node_modules that went into the bundles, relative to the repository.
+ */
+export async function bundlePackage(folder, external) {
+  const sources = sourceFolders.flatMap(filesBelow).filter(isSource);
+  const esbuild = await import('esbuild');
+  try {
+    const kinds = [
+      packagedPrograms(
+        entryPoints(sources).filter((file) => file.startsWith('server/')),
+        external,
+      ),
+      ...extensionPrograms(sources),
+    ].filter(hasEntryPoints);
+    const results = await Promise.all(
+      kinds.map((kind) =>
+        esbuild.build({
+          ...common,
+          ...kind,
+          outdir: join(folder, 'out'),
+          sourcemap: false,
+          minifySyntax: true,
+          minifyWhitespace: true,
+          legalComments: 'none',
+          metafile: true,
+          write: true,
+        }),
+      ),
+    );
+    const inputs = results.flatMap(({ metafile }) => Object.keys(metafile.inputs));
+    return inputs.filter((path) => path.includes('node_modules/')).map((path) => path.replaceAll('\\', '/'));
+  } finally {
+    await esbuild.stop();
+  }
+}
+
 /** Builds what is there; entry points that do not exist are left out. Throws after esbuild has printed the errors. */
 export async function build() {
   const sources = sourceFolders.flatMap(filesBelow).filter(isSource);
@@ -124,14 +180,8 @@ export async function build() {
 
   const esbuild = await import('esbuild');
   try {
-    const kinds = [
-      nodePrograms(entryPoints(sources)),
-      extensionHost(sources.filter((file) => file === 'client/extension.ts')),
-      browserPages(sources.filter((file) => /^webviews\/[^/]+\/main\.ts$/.test(file))),
-    ];
-    const results = await Promise.all(
-      kinds.filter(({ entryPoints }) => entryPoints.length > 0).map((kind) => esbuild.build({ ...common, ...kind })),
-    );
+    const kinds = [nodePrograms(entryPoints(sources)), ...extensionPrograms(sources)].filter(hasEntryPoints);
+    const results = await Promise.all(kinds.map((kind) => esbuild.build({ ...common, ...kind })));
     const outputs = results.flatMap(({ outputFiles }) => outputFiles);
     for (const { path, contents } of outputs) writeIfChanged(path, contents);
     removeStale(new Set(outputs.map(({ path }) => path)));

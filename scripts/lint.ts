@@ -2,12 +2,14 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { packageRoot } from '../server/paths.ts';
+import { bundleProblem, writeBundle } from './l10n.ts';
 import { checkRepository } from './structure.ts';
 
 const root = packageRoot();
 const write = process.argv.includes('--write');
 let failed = false;
 
+if (write) writeBundle(root);
 const modules = join(root, 'node_modules');
 runNode('format and lint rules', join(modules, '@biomejs', 'biome', 'bin', 'biome'), [
   'check',
@@ -22,6 +24,9 @@ if (!write) {
   const { problems, files } = checkRepository(root);
   for (const problem of problems) console.error(problem);
   conclude(`structure of ${files} files`, problems.length === 0);
+  const unsaid = bundleProblem(root);
+  if (unsaid) console.error(unsaid);
+  conclude('sentences of the extension', unsaid === undefined);
 }
 process.exitCode = failed ? 1 : 0;
 

@@ -52,6 +52,9 @@ function onlyIn(folder: string, packages: string[]): Rule {
   };
 }
 
+/** What the stages are configured by; the server holds palate.json against it. */
+const stageSettings = 'server/engine/stages/config.ts';
+const settingsReaders = ['server/store/'];
 const pureEngineFolders = ['server/engine/losses/', 'server/engine/optim/'];
 
 export const rules: Rule[] = [
@@ -79,9 +82,23 @@ export const rules: Rule[] = [
   },
   {
     within: ['client/', 'server/', 'webviews/', 'models/'],
-    except: ['server/engine/', 'server/jobs/'],
+    except: ['server/engine/', 'server/jobs/', ...settingsReaders],
     refuse: (target) =>
       target.startsWith('server/engine/') ? 'outside server/engine only server/jobs imports the engine' : undefined,
+  },
+  {
+    within: settingsReaders,
+    refuse: (target) =>
+      target.startsWith('server/engine/') && target !== stageSettings
+        ? `of the engine the store imports only ${stageSettings}`
+        : undefined,
+  },
+  {
+    within: [stageSettings],
+    refuse: (target, { typeOnly }) =>
+      isFile(target) && !typeOnly && !isIn(target, ['models/', 'server/config.ts', 'server/protocol/types.ts'])
+        ? 'the server process imports the settings of the stages: they import no runtime'
+        : undefined,
   },
   {
     within: ['server/protocol/'],

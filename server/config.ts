@@ -19,6 +19,19 @@ export function parseConfig<Schema extends v.GenericSchema>(
   throw new UserError([...new Set(sentences)].map((sentence) => `${source}: ${sentence}`).join('\n'));
 }
 
+/** A key that may be left out. What `description` says stands in the editor too. */
+export function setting<
+  Schema extends v.GenericSchema,
+  const Default extends v.InferInput<Schema> | (() => v.InferInput<Schema>),
+>(description: string, schema: Schema, fallback: Default) {
+  return v.optional(v.pipe(schema, v.description(description)), fallback);
+}
+
+/** A key that is absent where it is left out. */
+export function optionalSetting<Schema extends v.GenericSchema>(description: string, schema: Schema) {
+  return v.optional(v.pipe(schema, v.description(description)));
+}
+
 /**
  * The candidate that `word` is most likely a slip of, or undefined where none is near: at most a third of its letters
  * changed, added, left out or swapped with their neighbour; upper case, hyphens and underscores count for nothing.
@@ -57,7 +70,8 @@ function sentenceOf(issue: v.BaseIssue<unknown>, schema: v.GenericSchema): strin
   if (issue.type === 'strict_object' && issue.expected === 'never' && last) {
     return unknownKey(String(last.key), keys.slice(0, -1), schema);
   }
-  if (issue.type === 'strict_object' && issue.received === 'undefined') return `${dotted(keys)} is missing.`;
+  const isObject = issue.type === 'strict_object' || issue.type === 'object';
+  if (isObject && path.length > 0 && issue.received === 'undefined') return `${dotted(keys)} is missing.`;
   const where = keys.length > 0 ? dotted(keys) : 'the configuration';
   // A schema's own message (v.check(…, 'is …')) reads as a sentence; valibot's default ones repeat the value.
   if (issue.type === 'check' || issue.type === 'raw_check' || issue.type === 'custom') {

@@ -9,8 +9,13 @@ export interface Flag<Value> {
   readonly placeholder?: string;
   readonly help: string;
   readonly required: boolean;
-  /** Throws a UserError where the text is no such value. `text` is undefined for a flag that stands alone. */
-  readonly parse: (name: string, text: string | undefined) => Value;
+  /**
+   * Throws a UserError where the text is no such value. `text` is undefined for a flag that stands alone; `before`: what
+   * an earlier flag of this name gave.
+   */
+  readonly parse: (name: string, text: string | undefined, before?: unknown) => Value;
+  /** What it is where it is not given; absent: undefined, or false for a flag that stands alone. */
+  readonly fallback?: Value;
 }
 
 export type Flags = Readonly<Record<string, Flag<unknown>>>;
@@ -29,6 +34,10 @@ export interface Command<F extends Flags = Flags> {
   readonly flags: F;
   /** Names of what stands without a flag, all of it required. */
   readonly operands: readonly string[];
+  /** Names of what may follow those. */
+  readonly optionalOperands?: readonly string[];
+  /** Holds flags and operands against each other, before anything is done. Throws a UserError naming the flag. */
+  check?(values: FlagValues<F>, operands: readonly string[]): void;
   /** Answers the exit code. */
   run(values: FlagValues<F>, operands: readonly string[], console: Console): Promise<number>;
 }
@@ -46,6 +55,17 @@ export function required<Value>(flag: Flag<Value | undefined>): Flag<Value> {
 
 export function textFlag(placeholder: string, help: string): Flag<string | undefined> {
   return { placeholder, help, required: false, parse: (_, text) => text };
+}
+
+/** A flag that may be given several times. */
+export function severalFlag(placeholder: string, help: string): Flag<readonly string[]> {
+  return {
+    placeholder,
+    help,
+    required: false,
+    parse: (_, text, before) => [...((before ?? []) as readonly string[]), text ?? ''],
+    fallback: [],
+  };
 }
 
 export function switchFlag(help: string): Flag<boolean> {
@@ -106,7 +126,8 @@ const helpFlag = 'help';
  *
  * @throws UserError naming the flag; for an unknown one the nearest that exists
  */
-export function parseCommand({ name, flags, operands }: Command, args: readonly string[]): ParsedCommand {
+export function parseCommand(command: Command, args: readonly string[]): ParsedCommand {
+  const { name, flags, operands, optionalOperands = [] } = command;
   const { tokens } = parseArgs({
     args: [...args],
     options: {
@@ -126,22 +147,33 @@ export function parseCommand({ name, flags, operands }: Command, args: readonly 
     if (token.kind === 'positional') found.push(token.value);
     if (token.kind !== 'option') continue;
     if (token.name === helpFlag) return { help: true, values: {}, operands: [] };
-    values[token.name] = flagValue(name, flags, token);
+    values[token.name] = flagValue(name, flags, token, values[token.name]);
   }
-  for (const [flag, { placeholder, required: isRequired }] of Object.entries(flags)) {
+  for (const [flag, { placeholder, required: isRequired, fallback }] of Object.entries(flags)) {
+    if (fallback !== undefined) values[flag] ??= fallback;
     if (!placeholder) values[flag] ??= false;
-    if (isRequired && values[flag] === undefined) {
-      throw new UserError(`palate ${name} needs --${flag} ${placeholder}. \`palate ${name} --help\` shows all flags.`);
-    }
+    if (isRequired && values[flag] === undefined) throw missingFlag(command, flag);
   }
-  checkOperands(name, operands, found);
+  checkOperands(name, operands, optionalOperands, found);
+  command.check?.(values, found);
   return { help: false, values, operands: found };
+}
+
+/** "palate train needs --stage sft|reward|ppo|all." */
+export function missingFlag({ name, flags }: Pick<Command, 'name' | 'flags'>, flag: string): UserError {
+  const { placeholder } = flags[flag];
+  return new UserError(`palate ${name} needs --${flag} ${placeholder}. \`palate ${name} --help\` shows all flags.`);
+}
+
+export function missingOperands(command: string, names: readonly string[]): UserError {
+  return new UserError(`palate ${command} needs ${names.join(' ')}. \`palate ${command} --help\` shows how.`);
 }
 
 function flagValue(
   command: string,
   flags: Flags,
   { name, rawName, value, inlineValue }: { name: string; rawName: string; value?: string; inlineValue?: boolean },
+  before: unknown,
 ): unknown {
   const flag = Object.hasOwn(flags, name) ? flags[name] : undefined;
   if (!flag) {
@@ -153,17 +185,18 @@ function flagValue(
   if (flag.placeholder && (value === undefined || (!inlineValue && value.startsWith('--')))) {
     throw new UserError(`--${name} needs a value: --${name} ${flag.placeholder}.`);
   }
-  return flag.parse(name, value);
+  return flag.parse(name, value, before);
 }
 
-function checkOperands(command: string, wanted: readonly string[], found: readonly string[]): void {
-  if (found.length < wanted.length) {
-    throw new UserError(
-      `palate ${command} needs ${wanted.slice(found.length).join(' ')}. \`palate ${command} --help\` shows how.`,
-    );
-  }
-  if (found.length > wanted.length) {
-    const extra = JSON.stringify(found[wanted.length]);
+function checkOperands(
+  command: string,
+  wanted: readonly string[],
+  optional: readonly string[],
+  found: readonly string[],
+): void {
+  if (found.length < wanted.length) throw missingOperands(command, wanted.slice(found.length));
+  if (found.length > wanted.length + optional.length) {
+    const extra = JSON.stringify(found[wanted.length + optional.length]);
     throw new UserError(
       `palate ${command} does not know what to do with ${extra}. \`palate ${command} --help\` shows how.`,
     );
@@ -172,7 +205,7 @@ function checkOperands(command: string, wanted: readonly string[], found: readon
 
 // ------------------------------------------------------------------------------------------------ help
 
-export function commandHelp({ name, summary, details, flags, operands }: Command): string {
+export function commandHelp({ name, summary, details, flags, operands, optionalOperands = [] }: Command): string {
   const shown = Object.entries(flags).map(([flag, { placeholder, required: isRequired }]) => {
     const usage = placeholder ? `--${flag} ${placeholder}` : `--${flag}`;
     return isRequired ? usage : `[${usage}]`;
@@ -184,7 +217,7 @@ export function commandHelp({ name, summary, details, flags, operands }: Command
   return [
     `palate ${name}: ${summary}`,
     '',
-    wrapped([`Usage: palate ${name}`, ...shown, ...operands], '  '),
+    wrapped([`Usage: palate ${name}`, ...shown, ...operands, ...optionalOperands.map((name) => `[${name}]`)], '  '),
     '',
     ...(details ? [details.trim(), ''] : []),
     ...table(rows),

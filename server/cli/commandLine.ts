@@ -4,13 +4,30 @@ import { EngineCrashed, EngineStopped } from '../jobs/engineProcess.ts';
 import { commandHelp, parseCommand, table } from './command.ts';
 import { openConsole } from './console.ts';
 import { demo } from './demo.ts';
+import { doctor } from './doctor.ts';
 import { evaluate } from './evaluate.ts';
+import { exportPreferences } from './export.ts';
+import { exportModel } from './exportModel.ts';
 import { generate } from './generate.ts';
+import { resume } from './resume.ts';
+import { runs } from './runs.ts';
 import { score } from './score.ts';
 import { setupTensorflow } from './setupTensorflow.ts';
 import { train } from './train.ts';
 
-const commands = [demo, generate, evaluate, train, score, setupTensorflow];
+const commands = [
+  demo,
+  generate,
+  evaluate,
+  train,
+  score,
+  exportPreferences,
+  runs,
+  resume,
+  doctor,
+  exportModel,
+  setupTensorflow,
+];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */
 const userErrorCode = 1;
@@ -30,8 +47,8 @@ export async function runCommandLine(args: readonly string[], options: CommandLi
   }
 }
 
-async function runCommand(args: readonly string[], { engineEntry }: CommandLineOptions): Promise<number> {
-  const [name, ...rest] = args;
+async function runCommand(args: readonly string[], options: CommandLineOptions): Promise<number> {
+  const [name, rest] = splitName(args);
   if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${overview()}\n`);
     return name === undefined ? userErrorCode : 0;
@@ -43,7 +60,7 @@ async function runCommand(args: readonly string[], { engineEntry }: CommandLineO
     process.stdout.write(`${commandHelp(command)}\n`);
     return 0;
   }
-  const console = openConsole({ args, json: values.json === true, engineEntry });
+  const console = openConsole({ args, json: values.json === true, engineEntry: options.engineEntry });
   try {
     return await command.run(values, operands, console);
   } catch (error) {
@@ -53,6 +70,13 @@ async function runCommand(args: readonly string[], { engineEntry }: CommandLineO
   } finally {
     await console.close();
   }
+}
+
+/** Some commands have names of two words: `palate model export`. */
+function splitName([first, second, ...rest]: readonly string[]): [name: string | undefined, rest: string[]] {
+  const both = `${first} ${second}`;
+  if (commands.some(({ name }) => name === both)) return [both, rest];
+  return [first, second === undefined ? rest : [second, ...rest]];
 }
 
 function overview(): string {
@@ -69,6 +93,8 @@ function overview(): string {
 
 function unknownCommand(name: string): UserError {
   const names = commands.map((command) => command.name);
+  const longer = names.filter((other) => other.startsWith(`${name} `));
+  if (longer.length > 0) return new UserError(`palate ${name} needs a second word: ${longer.join(', ')}.`);
   const nearest = nearestName(name, names);
   const hint = nearest ? `Did you mean ${nearest}?` : `The commands are: ${names.join(', ')}.`;
   return new UserError(`palate has no command ${JSON.stringify(name)}. ${hint}`);

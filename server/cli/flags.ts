@@ -5,6 +5,9 @@ import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './comman
 export const modelFlag = required(
   textFlag('PATH', 'the base model: a GGUF file or a Hugging Face folder of the Llama family'),
 );
+/** Where a project will do instead. */
+export const optionalModelFlag = textFlag('PATH', `${modelFlag.help}; absent: the project's`);
+export const projectFlag = textFlag('DIR', 'the project (default: the folder with palate.json here or above)');
 export const adapterFlag = textFlag('DIR', 'a PEFT adapter folder on that model');
 export const jsonFlag = switchFlag('results as JSON lines on stdout, a summary line last');
 export const maxNewTokensFlag = numberFlag('N', 'the most tokens of an answer', { least: 1, whole: true });

@@ -1,19 +1,37 @@
 import { readFileSync } from 'node:fs';
-import { Progress, type ProgressStage } from '../demo/progress.ts';
 import { UserError } from '../errors.ts';
-import type { EngineEvents } from '../protocol/engine.ts';
-import type { StageName, TrainSummary } from '../protocol/types.ts';
-import { choiceFlag, command, required, switchFlag, textFlag } from './command.ts';
-import type { Console } from './console.ts';
-import { engineFlag, jsonFlag, maxNewTokensFlag, modelFlag, seedFlag, threadsFlag } from './flags.ts';
-import { shortNumber } from './task.ts';
+import type { StageName } from '../protocol/types.ts';
+import { choiceFlag, command, missingFlag, switchFlag, textFlag } from './command.ts';
+import {
+  engineFlag,
+  jsonFlag,
+  maxNewTokensFlag,
+  optionalModelFlag,
+  projectFlag,
+  seedFlag,
+  threadsFlag,
+} from './flags.ts';
+import { summaryText, watchTraining } from './trainingOutput.ts';
+import { trainProject } from './trainProject.ts';
 
-/** Share of the whole time, from a run of all three on a small model. */
-const stages: readonly (ProgressStage & { readonly name: StageName })[] = [
-  { name: 'sft', title: 'Supervised fine-tuning', weight: 1 },
-  { name: 'reward', title: 'Reward model', weight: 3 },
-  { name: 'ppo', title: 'PPO', weight: 7 },
-];
+const flags = {
+  stage: choiceFlag<StageName | 'all'>(['sft', 'reward', 'ppo', 'all'], 'what to train; in a project by default all'),
+  model: optionalModelFlag,
+  data: textFlag('FILE.jsonl', "preferences; absent: the project's"),
+  out: textFlag('DIR', "the folder of the run; absent: one of the project's"),
+  config: textFlag('FILE', 'settings of the stages as JSON'),
+  seed: seedFlag,
+  'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} in PPO` },
+  resume: switchFlag('go on with the run in DIR'),
+  engine: engineFlag,
+  threads: threadsFlag,
+  project: projectFlag,
+  run: textFlag('RUN', "in a project: go on in this run's folder with another stage"),
+  json: jsonFlag,
+};
+
+/** What a training by hand needs; none of them: a project is trained. */
+const byHand = ['model', 'data', 'out'] as const;
 
 export const train = command({
   name: 'train',
@@ -25,23 +43,32 @@ has no end. sft learns the chosen answers, reward the preferences, ppo answers t
 DIR gets sft, reward and policy (each a PEFT folder that stands alone on the base), checkpoints, metrics.jsonl,
 samples.jsonl and manifest.json. Stages may be run one by one into the same DIR.
 --engine tensorflow trains on TensorFlow (npm run setup:tensorflow, once); answers come from onnxruntime on either.
-Ctrl+C saves, then stops; the same command with --resume goes on and ends as if it had never stopped.`,
-  flags: {
-    stage: required(choiceFlag<StageName | 'all'>(['sft', 'reward', 'ppo', 'all'], 'what to train')),
-    model: modelFlag,
-    data: required(textFlag('FILE.jsonl', 'preferences')),
-    out: required(textFlag('DIR', 'the folder of the run')),
-    config: textFlag('FILE', 'settings of the stages as JSON'),
-    seed: seedFlag,
-    'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} in PPO` },
-    resume: switchFlag('go on with the run in DIR'),
-    engine: engineFlag,
-    threads: threadsFlag,
-    json: jsonFlag,
-  },
+In a project, \`palate train\` alone trains on what was labelled there, in a run that the editor shows; without --run,
+\`--stage ppo\` starts from the project's reward model.
+Ctrl+C saves, then stops; the same command with --resume, in a project \`palate resume\`, goes on and ends as if it had
+never stopped.`,
+  flags,
   operands: [],
+  check(values) {
+    const inProject = byHand.every((flag) => values[flag] === undefined);
+    if (!inProject) {
+      const missing = (['stage', ...byHand] as const).find((flag) => values[flag] === undefined);
+      if (missing) throw missingFlag({ name: 'train', flags }, missing);
+    }
+    const needless = inProject ? (['config', 'resume'] as const) : (['project', 'run'] as const);
+    const wrong = needless.find((flag) => values[flag] !== undefined && values[flag] !== false);
+    if (!wrong) return;
+    const hint = inProject
+      ? 'a project has its settings in palate.json, and `palate resume` goes on with a run'
+      : '--model, --data and --out say all';
+    throw new UserError(`--${wrong} has no place here: ${hint}.`);
+  },
   async run(values, _, console) {
-    const { stage, model, data, out, seed, resume, engine, threads } = values;
+    const { stage, model, data, out, seed, resume, engine, threads, project, run } = values;
+    if (stage === undefined || model === undefined || data === undefined || out === undefined) {
+      const options = { seed, threads, maxNewTokens: values['max-new-tokens'] };
+      return trainProject(console, { project, stage: stage ?? 'all', engine, run, options });
+    }
     const watch = watchTraining(console, stage);
     try {
       const result = await console.engine.call(
@@ -86,46 +113,6 @@ function readConfig(path: string | undefined): { value: unknown; source: string 
   } catch (error) {
     throw new UserError(`${path} is not valid JSON: ${(error as Error).message}.`, { cause: error });
   }
-}
-
-/** Metrics to stdout (as JSON), everything else to the bar. */
-function watchTraining(console: Console, asked: StageName | 'all') {
-  const progress = new Progress(stages.filter(({ name }) => asked === 'all' || name === asked));
-  console.onInterrupt(() =>
-    progress.stop('Stopping after this step, and saving … (Ctrl+C again: at once, without saving)'),
-  );
-  const standing = { fraction: 0, note: '' };
-  const take = (event: EngineEvents['train']): void => {
-    if (event.kind === 'notice') {
-      progress.say(event.message);
-    } else if (event.kind === 'stage') {
-      if (event.status === 'done') return;
-      progress.begin(event.stage);
-      if (event.status === 'resumed') progress.say(`going on from step ${event.step}`);
-    } else if (event.kind === 'metrics') {
-      const { kind: _, metrics, ...place } = event;
-      if (console.json) console.resultJson({ ...place, ...metrics });
-      if (!event.steps) return;
-      standing.fraction = event.step / event.steps;
-      standing.note = `step ${event.step} of ${event.steps}`;
-      progress.update(standing.fraction, standing.note);
-    } else if (event.kind === 'progress') {
-      const { what, done, total } = event;
-      const note = [standing.note, total > 0 ? `${what} ${done} of ${total}` : what].filter(Boolean).join(', ');
-      progress.update(standing.fraction, note);
-    }
-  };
-  return { progress, take };
-}
-
-function summaryText({ status, out, adapters, stages: trained }: TrainSummary, seconds: number): string {
-  const lines = trained.map(({ stage, status: state, step, metrics }) => {
-    const shown = Object.entries(metrics).map(([name, value]) => `    ${name} ${shortNumber(value)}`);
-    return [`  ${stage}: ${state}, ${step} steps`, ...shown].join('\n');
-  });
-  const folders = Object.values(adapters).map((folder) => `  ${folder}`);
-  const head = status === 'done' ? `Done in ${seconds} s: ${out}` : `Paused after ${seconds} s: ${out}`;
-  return [head, ...lines, ...(folders.length > 0 ? ['Adapters:', ...folders] : [])].join('\n');
 }
 
 /** The command line as it was given, with --resume, for a shell. */

@@ -1,9 +1,10 @@
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack } from './batches.ts';
-import { type ActiveAdapter, activationBytes, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
+import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import type { Scored } from './scoring.ts';
 import { predictionRow, type Sequence } from './sequences.ts';
+import { activationBytes } from './weights/memory.ts';
 
 /** Places of a forward pass whose whole distribution is held at once. */
 const placesAtOnce = 256;

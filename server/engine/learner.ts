@@ -3,12 +3,13 @@ import type { LoraShape } from '../../models/layers.ts';
 import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
-import { type ActiveAdapter, activationBytes, type Model } from './model.ts';
+import type { ActiveAdapter, Model } from './model.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
 import type { Build, Feeds, Output } from './runtime.ts';
 import { adapterShapes } from './weights/adapters.ts';
+import { activationBytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** What is trained: LoRA matrices, perhaps with a scalar head; or the whole base. */

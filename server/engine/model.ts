@@ -105,12 +105,3 @@ export function adapterFeeds(adapter: ActiveAdapter | undefined): Record<string,
 export function loraKey(lora: LoraShape | undefined): string {
   return lora === undefined ? 'bare' : `${lora.rank}:${[...lora.targetModules].sort().join()}`;
 }
-
-/** About how many bytes a graph over B·T tokens holds while it runs; training keeps every layer's activations. */
-export function activationBytes(config: LlamaConfig, tokens: number, use: 'train' | 'recompute' | 'score'): number {
-  const { width, feedForward, layers, vocabulary } = config;
-  const layer = tokens * (10 * width + 5 * feedForward) * 4;
-  const head = 256 * vocabulary * 4 * 3;
-  const kept = use === 'train' ? layers : use === 'recompute' ? 2 : 1;
-  return layer * kept + head;
-}

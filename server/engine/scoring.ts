@@ -2,8 +2,9 @@ import { scalarHead } from '../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
-import { type ActiveAdapter, activationBytes, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
+import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import { predictionRow, rewardRow, type Sequence } from './sequences.ts';
+import { activationBytes } from './weights/memory.ts';
 
 /** Tokens in one forward pass. */
 const scoreTokens = 1024;

@@ -1,43 +1,27 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import * as v from 'valibot';
+import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
 import { UserError } from '../errors.ts';
-import { packageRoot } from '../paths.ts';
 import type { TrainParams } from '../protocol/engine.ts';
-import {
-  type CompletionRow,
-  type EngineName,
-  engineNames,
-  type PreferenceRow,
-  type StageName,
-} from '../protocol/types.ts';
+import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
 import { openAdapter, openModel } from './loadedModels.ts';
-import { activationBytes, Model } from './model.ts';
+import { Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
 import { stageOrder } from './run/train.ts';
 import { preferenceSequences, promptIds, responseIds, type Sequence } from './sequences.ts';
-import { ppoConfig, ppoStage } from './stages/ppo.ts';
-import { type Pair, rewardConfig, rewardStage } from './stages/reward.ts';
-import { sftConfig, sftStage } from './stages/sft.ts';
+import { type TrainConfig, trainConfig } from './stages/config.ts';
+import { ppoStage } from './stages/ppo.ts';
+import { type Pair, rewardStage } from './stages/reward.ts';
+import { sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
 import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
-import { checkMemory, gigabytes } from './weights/memory.ts';
+import { activationBytes, checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
-
-/** The file that `--config` names: one section a stage, each with its own defaults. */
-export const trainConfig = v.strictObject({
-  sft: v.optional(sftConfig, {}),
-  reward: v.optional(rewardConfig, {}),
-  ppo: v.optional(ppoConfig, {}),
-  engine: v.optional(v.picklist(engineNames), 'onnx'),
-});
-export type TrainConfig = v.InferOutput<typeof trainConfig>;
 
 /** Reads configuration, data and model, and says what each stage will do. Throws UserErrors before anything is written. */
 export async function openPlan(params: TrainParams): Promise<RunPlan> {
@@ -219,6 +203,6 @@ function openRuntime(engine: EngineName, threadCount = threads.count): TensorFlo
 }
 
 function versionOf(name: string): string {
-  const manifest = join(packageRoot(), 'node_modules', name, 'package.json');
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }

@@ -63,7 +63,11 @@ export interface ClientMethods {
   undo: { params: ByAnnotator; result: Recorded | null };
   redo: { params: ByAnnotator; result: Recorded | null };
   /** One comparison by id, as this annotator sees it: what a reloaded panel shows. Null: its responses are gone. */
-  comparison: { params: ByAnnotator & { readonly comparison: string }; result: Comparison | null };
+  comparison: {
+    /** `open`: null, too, where this annotator has decided about it or skipped it. */
+    params: ByAnnotator & { readonly comparison: string; readonly open?: boolean };
+    result: Comparison | null;
+  };
   /** Decodes a picture in a process of its own and answers the path of a safe PNG or WebP in the project's cache. */
   prepareImage: {
     params: InProject & { readonly path: string };
@@ -105,7 +109,15 @@ export interface ClientMethods {
     result: ScoredText;
   };
   /** Answers prompts with the model before and after a run. */
-  outcome: { params: InProject & { readonly run?: string; readonly prompts?: number }; result: Job };
+  outcome: {
+    params: InProject & {
+      readonly run?: string;
+      readonly prompts?: number;
+      /** Default 'sampled': at the project's temperature, with the same random numbers on both sides. */
+      readonly sampling?: 'greedy' | 'sampled';
+    };
+    result: Job;
+  };
   /** What the newest such job found for a run. Null: it was not computed yet. */
   readOutcome: { params: InProject & { readonly run: string }; result: Outcome | null };
 
@@ -114,6 +126,8 @@ export interface ClientMethods {
     params: InProject & { readonly run: string; readonly fromMetric?: number; readonly fromSample?: number };
     result: RunHistory;
   };
+  /** A run that stands still is no longer offered at the next opening; it stays, and can be gone on with. */
+  forgetRun: { params: InProject & { readonly run: string }; result: null };
   deleteRun: { params: InProject & { readonly run: string }; result: null };
   listModels: { params: InProject; result: readonly ProjectModel[] };
   /** Which reward model's scores are shown, or which policy generates. */

@@ -52,6 +52,8 @@ export interface EngineMethods {
     event: ProgressEvent | NoticeEvent | MetricsEvent | SampleEvent | StageStatusEvent | CheckpointEvent;
     result: TrainSummary;
   };
+  /** Writes the model, with the adapter worked in, for other programs. */
+  exportModel: { params: ExportParams; event: ProgressEvent | NoticeEvent; result: ExportSummary };
   /** Stops the request with that id, waiting or running; false where there is none (it may just have ended). */
   stop: { params: { readonly request: number }; event: never; result: { readonly stopping: boolean } };
   /** What this process is, does and holds. */
@@ -61,7 +63,7 @@ export interface EngineMethods {
 export type EngineMethod = keyof EngineMethods;
 
 /** Methods that take a while and yield between their steps; the others answer at once. */
-export type TaskMethod = 'generate' | 'evaluate' | 'score' | 'train';
+export type TaskMethod = 'generate' | 'evaluate' | 'score' | 'train' | 'exportModel';
 
 /** What a task yields on the way, by method. */
 export type EngineEvents = { [Method in EngineMethod]: EngineMethods[Method]['event'] };
@@ -142,6 +144,29 @@ export interface TrainParams {
   readonly threads?: number;
   /** What trains; wins over the configuration's. Default 'onnx'. */
   readonly engine?: EngineName;
+}
+
+/** 'safetensors': a Hugging Face folder; the others: one file for llama.cpp. */
+export type ExportFormat = 'safetensors' | 'gguf-f16' | 'gguf-q8_0';
+
+export interface ExportParams {
+  /** A GGUF file or a Hugging Face folder. */
+  readonly model: string;
+  /** A PEFT folder of task CAUSAL_LM. */
+  readonly adapter?: string;
+  /** What is written: a folder, or a file whose name ends in .gguf. It must not be there yet. */
+  readonly out: string;
+  /** Default: gguf-f16 where `out` ends in .gguf, else safetensors. */
+  readonly format?: ExportFormat;
+}
+
+export interface ExportSummary {
+  /** Absolute. */
+  readonly out: string;
+  readonly format: ExportFormat;
+  readonly parameters: number;
+  /** Bytes written. */
+  readonly bytes: number;
 }
 
 export interface EngineDescription {

@@ -215,6 +215,10 @@ export interface RunSummary {
   readonly base: string;
   /** Running in this server, in another process (a second window, a terminal), or not at all. */
   readonly runningIn: 'here' | 'elsewhere' | 'nowhere';
+  /** It stands still, can be gone on with, and the person has not said to forget it: offer it at the next opening. */
+  readonly offered?: boolean;
+  /** It stands still, and no person stopped it: the window was closed, or something died. */
+  readonly interrupted?: boolean;
   readonly stages: readonly {
     readonly stage: StageName;
     readonly status: 'waiting' | 'running' | 'done';
@@ -310,6 +314,8 @@ export interface DoctorReport {
   readonly checks: readonly {
     readonly name: string;
     readonly ok: boolean;
+    /** What works without it is most of Palate. */
+    readonly optional?: boolean;
     /** What was found and, where it is not well, what to do. */
     readonly message: string;
   }[];

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { UserError } from '../errors.ts';
 
@@ -29,6 +30,16 @@ export function readJsonLines(file: string): JsonLine[] {
   }
   if (lines.length === 0) throw new UserError(`${file} is empty: one JSON object a line is expected.`);
   return lines;
+}
+
+/**
+ * One line of a JSONL file, read already. Undefined: it is blank.
+ *
+ * @throws UserError naming file and line
+ */
+export function parseJsonLine(file: string, line: number, bytes: Uint8Array): JsonLine | undefined {
+  const text = decode(line === 1 ? withoutMark(bytes, file) : bytes, file, line);
+  return text.trim() === '' ? undefined : { file, line, value: parseObject(text, file, line) };
 }
 
 /** A UserError about one line. */
@@ -69,17 +80,19 @@ function readBytes(file: string): Buffer {
   }
 }
 
-function withoutMark(bytes: Buffer, file: string): Buffer {
+function withoutMark<Bytes extends Uint8Array>(bytes: Bytes, file: string): Bytes {
   const [first, second, third] = bytes;
   if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
     throw new UserError(`${file} is UTF-16 text. Save it as UTF-8.`);
   }
-  return first === 0xef && second === 0xbb && third === 0xbf ? bytes.subarray(3) : bytes;
+  return first === 0xef && second === 0xbb && third === 0xbf ? (bytes.subarray(3) as Bytes) : bytes;
 }
 
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function decode(bytes: Uint8Array, file: string, line: number): string {
+  // Most lines are; this is several times as fast.
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
   try {
     return decoder.decode(bytes);
   } catch (error) {
@@ -88,7 +101,8 @@ function decode(bytes: Uint8Array, file: string, line: number): string {
   }
 }
 
-function parseObject(text: string, file: string, line: number): Readonly<Record<string, unknown>> {
+/** The JSON object that is one line. Throws a UserError that names file and line. */
+export function parseObject(text: string, file: string, line: number): Readonly<Record<string, unknown>> {
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,37 +1,163 @@
+import { existsSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join, resolve, sep } from 'node:path';
+import { type ParseError, parse } from 'jsonc-parser';
 import * as v from 'valibot';
-import { engineNames } from '../protocol/types.ts';
+import { optionalSetting, parseConfig, setting } from '../config.ts';
+import { stageEntries } from '../engine/stages/config.ts';
+import { UserError } from '../errors.ts';
+import { packageRoot } from '../paths.ts';
+import { type CompareSettings, engineNames } from '../protocol/types.ts';
+import { fileError } from './fileErrors.ts';
 
-/** palate.json. Unknown keys are errors; the editor's JSON schema is generated from it. */
+export const projectFile = 'palate.json';
+/** The newest version of palate.json, and of the lines of feedback/*.jsonl, that is known here. */
+export const projectVersion = 1;
+export const embeddedModel = 'embedded';
+
+const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
+
+/** palate.json. Unknown keys are errors; the editor's JSON schema is generated from it (`npm run schema`). */
 export const projectConfig = v.strictObject({
-  $schema: v.optional(v.string()),
-  version: v.literal(1),
-  /** "embedded", or a GGUF file or Hugging Face folder, relative to palate.json. */
-  model: v.optional(v.string(), 'embedded'),
-  engine: v.optional(v.picklist(engineNames), 'onnx'),
-  device: v.optional(v.picklist(['auto', 'cpu']), 'auto'),
-  seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
-  generate: v.optional(
+  $schema: optionalSetting('Where the schema of this file lies.', v.string()),
+  version: v.pipe(v.literal(projectVersion), v.description('Of this file. 1 is the only one.')),
+  model: setting(
+    '"embedded", or a GGUF file or Hugging Face folder of the Llama family, relative to palate.json.',
+    v.pipe(v.string(), v.nonEmpty()),
+    embeddedModel,
+  ),
+  engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
+  device: setting('Where it trains: on what there is, or on the processor.', v.picklist(['auto', 'cpu']), 'auto'),
+  seed: setting('Of everything that is drawn by chance while generating and training.', whole(0), 0),
+  generate: setting(
+    'How responses are generated.',
     v.strictObject({
-      /** Responses a prompt. */
-      samples: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 2),
-      maxNewTokens: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 128),
-      temperature: v.optional(v.pipe(v.number(), v.gtValue(0)), 1),
+      samples: setting('Responses to each prompt.', v.pipe(whole(1), v.maxValue(16)), 2),
+      maxNewTokens: setting('The most tokens of a response.', whole(1), 128),
+      temperature: setting(
+        'Divides the logits: above 1 is more varied, below 1 more predictable.',
+        v.pipe(v.number(), v.gtValue(0), v.finite()),
+        1,
+      ),
     }),
     {},
   ),
-  compare: v.optional(
+  compare: setting(
+    'How responses are compared.',
     v.strictObject({
-      scale: v.optional(v.picklist([2, 4, 6, 8]), 4),
-      aspects: v.optional(v.array(v.string()), []),
-      /** A Markdown file, relative to palate.json. */
-      guidelines: v.optional(v.string(), 'guidelines.md'),
-      /** Share of pairs that come back with sides swapped. */
-      repeat: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0.05),
-      seed: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0)), 0),
+      scale: setting('Steps of the scale from "A is much better" to "B is much better".', v.picklist([2, 4, 6, 8]), 4),
+      aspects: setting(
+        'What is rated beside the overall choice.',
+        v.pipe(v.array(v.pipe(v.string(), v.nonEmpty(), v.maxLength(100))), v.maxLength(12)),
+        [],
+      ),
+      guidelines: setting('A Markdown file for annotators, relative to palate.json.', v.string(), 'guidelines.md'),
+      repeat: setting(
+        'Share of pairs that come back later with sides swapped, to measure position bias and self-consistency.',
+        v.pipe(v.number(), v.minValue(0), v.maxValue(1)),
+        0.05,
+      ),
+      seed: setting('Of the order in which the two sides are shown.', whole(0), 0),
     }),
     {},
   ),
-  /** Settings of the stages, as `palate train --config` takes them. */
-  stages: v.optional(v.record(v.string(), v.unknown()), {}),
+  stages: setting('Settings of the stages of training.', v.strictObject(stageEntries), {}),
 });
 export type ProjectConfig = v.InferOutput<typeof projectConfig>;
+
+/** palate.json as it was found. */
+export interface ReadConfig {
+  /** What can be labelled with whatever is wrong: each key that is well, and defaults for the rest. */
+  readonly usable: ProjectConfig;
+  /** What is wrong: training has to wait. */
+  readonly error?: UserError;
+  /** It was written by a newer version of Palate. */
+  readonly newer: boolean;
+}
+
+/** Reads `folder`/palate.json. Never throws. */
+export async function readProjectConfig(folder: string): Promise<ReadConfig> {
+  let value: unknown;
+  try {
+    value = await readJson(join(folder, projectFile));
+    if (isNewer(value)) {
+      const sentence = `${projectFile} has version ${JSON.stringify(value.version)}; this Palate knows version ${projectVersion}. Labelling goes on, training is off: update Palate.`;
+      return { usable: salvaged(value), error: new UserError(sentence), newer: true };
+    }
+    return { usable: parseConfig(projectConfig, value, projectFile), newer: false };
+  } catch (error) {
+    return { usable: salvaged(value), error: fileError(`Cannot read ${projectFile}`, error), newer: false };
+  }
+}
+
+const mostGuidelines = 200_000;
+
+/** How pairs are shown, with the guidelines' text: '' where there are none, or where they lie outside the project. */
+export async function compareSettings(folder: string, { compare }: ProjectConfig): Promise<CompareSettings> {
+  const { scale, aspects, guidelines } = compare;
+  const path = resolve(folder, guidelines);
+  const isInside = path.startsWith(join(folder, sep));
+  const text = isInside ? await readFile(path, 'utf8').catch(() => '') : '';
+  return { scale, aspects, guidelines: text.slice(0, mostGuidelines) };
+}
+
+/** The absolute path of the model that palate.json names. Nothing says that it is there. */
+export function resolveModel(folder: string, model: string): string {
+  if (model === embeddedModel) return join(packageRoot(), 'models', 'tiny');
+  if (model === '~' || /^~[/\\]/.test(model)) return join(homedir(), model.slice(1));
+  return resolve(folder, model);
+}
+
+/** A sentence about a model that is not there. */
+export function modelProblem(folder: string, model: string): string | undefined {
+  const path = resolveModel(folder, model);
+  if (existsSync(path)) return undefined;
+  return `${projectFile}: model is ${JSON.stringify(model)}, but there is no ${path}. Give a GGUF file, a Hugging Face folder, or "${embeddedModel}".`;
+}
+
+const mostBytes = 1e6;
+
+async function readJson(path: string): Promise<unknown> {
+  const { size } = await stat(path);
+  if (size > mostBytes) throw new UserError(`${projectFile} has ${size} bytes: that cannot be a configuration.`);
+  const text = (await readFile(path, 'utf8')).replace(/^\ufeff/, '');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new UserError(`${projectFile}${placeOf(text)} is not valid JSON: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+}
+
+/** ":3": the line of the first fault. JSON.parse does not always say where it stopped. */
+function placeOf(text: string): string {
+  const errors: ParseError[] = [];
+  parse(text, errors, { disallowComments: true });
+  return errors.length === 0 ? '' : `:${text.slice(0, errors[0].offset).split('\n').length}`;
+}
+
+function isNewer(value: unknown): value is { version: number } {
+  const { version } = (value ?? {}) as { version?: unknown };
+  return typeof version === 'number' && version > projectVersion;
+}
+
+function salvaged(value: unknown): ProjectConfig {
+  return { ...(salvage(projectConfig.entries, value) as ProjectConfig), version: projectVersion };
+}
+
+/** Each key that fits its schema, and the default of each that does not. */
+function salvage(entries: v.ObjectEntries, value: unknown): Record<string, unknown> {
+  const given = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  const pairs = Object.entries(entries).map(([key, schema]) => {
+    const found = Object.hasOwn(given, key) ? given[key] : undefined;
+    const whole = v.safeParse(schema, found);
+    if (whole.success) return [key, whole.output];
+    const inner = (schema as { wrapped?: { entries?: v.ObjectEntries } }).wrapped?.entries;
+    if (inner) return [key, salvage(inner, found)];
+    const fallback = v.safeParse(schema, undefined);
+    return [key, fallback.success ? fallback.output : undefined];
+  });
+  return Object.fromEntries(pairs);
+}

@@ -1,3 +1,4 @@
+import type { Agreement } from '../feedback/agreement.ts';
 import type {
   ChatMessage,
   CompareQueue,
@@ -36,6 +37,7 @@ export interface NewResponse {
 export interface PreferenceOptions {
   /** Absent: all. */
   readonly annotators?: readonly string[];
+  /** Absent: both in an export; rows to train on are always text. */
   readonly modality?: Modality;
 }
 
@@ -65,18 +67,21 @@ export interface ProjectStore {
   prompts(): Promise<readonly PromptEntry[]>;
 
   next(annotator: string, count: number, held: readonly string[]): Promise<CompareQueue>;
-  comparison(annotator: string, id: string): Promise<Comparison | null>;
+  /** Null: its responses are gone; with `open` also: this annotator has decided about it or skipped it. */
+  comparison(annotator: string, id: string, options?: { readonly open?: boolean }): Promise<Comparison | null>;
   decide(annotator: string, decision: Decision): Promise<Recorded>;
   skip(annotator: string, skip: Skip): Promise<Recorded>;
   undo(annotator: string): Promise<Recorded | null>;
   redo(annotator: string): Promise<Recorded | null>;
   progress(annotator: string): Promise<LabelProgress>;
 
-  /** Appends to responses/NAME.jsonl, flushed. */
-  addResponses(name: string, responses: readonly NewResponse[]): Promise<void>;
+  /** Appends to responses/NAME.jsonl, flushed. Blank ones are left out: there is nothing to compare. How many it wrote. */
+  addResponses(name: string, responses: readonly NewResponse[]): Promise<number>;
   preferences(options?: PreferenceOptions): Promise<Preferences>;
   exportPreferences(path: string, options?: PreferenceOptions): Promise<ExportSummary>;
   labelledResponses(): Promise<readonly LabelledResponse[]>;
+  /** How far annotators agree with themselves and with one another, and whether they favour a side. */
+  agreement(options?: PreferenceOptions): Promise<Agreement>;
 
   /** Calls back after files changed, ours or others', at most once in 200 ms. Returns what ends it. */
   onChange(listener: (what: 'feedback' | 'content' | 'config') => void): () => void;

@@ -1,12 +1,6 @@
 import type { ChatMessage, CompletionRow, PreferenceRow, PromptRow, TextRow } from '../protocol/types.ts';
+import { Columns, type RowLimits } from './columns.ts';
 import { excerpt, type JsonLine, lineError, readJsonLines } from './jsonLines.ts';
-
-export interface RowLimits {
-  /** Most characters (UTF-16 units) of one text; default 200,000. Models have a limit in tokens of their own. */
-  readonly characters?: number;
-}
-
-const defaultCharacters = 200_000;
 
 /** Rows to answer: {prompt} (text, or messages as TRL writes them) or {messages}. Throws UserErrors with line numbers. */
 export function readPromptRows(file: string, limits: RowLimits = {}): PromptRow[] {
@@ -41,9 +35,30 @@ export function readCompletionRows(file: string, limits: RowLimits = {}): Comple
   });
 }
 
+/** One row to answer. Throws a UserError with file and line. */
+export function promptOf(line: JsonLine): PromptRow {
+  return promptRow(new Columns(line));
+}
+
+/** The answers of one row: one, or the two of a preference. Throws a UserError with file and line. */
+export function completionsOf(line: JsonLine): CompletionRow[] {
+  const columns = new Columns(line);
+  if (!isPreference(line)) return [completionRow(columns)];
+  const { prompt, chosen, rejected, chosenFinished, rejectedFinished } = preferenceRow(columns);
+  return [
+    { prompt, completion: chosen, finished: chosenFinished },
+    { prompt, completion: rejected, finished: rejectedFinished },
+  ];
+}
+
+/** One row to evaluate or score. Throws a UserError with the line's number. */
+export function judgedRowOf(line: JsonLine, limits: RowLimits = {}): TextRow | CompletionRow | PreferenceRow {
+  return judgedRow(new Columns(line, limits));
+}
+
 // ------------------------------------------------------------------------------------------------ shapes of rows
 
-function isPreference({ value }: JsonLine): boolean {
+export function isPreference({ value }: JsonLine): boolean {
   return 'chosen' in value || 'rejected' in value;
 }
 
@@ -153,134 +168,4 @@ function splitTexts(columns: Columns): Pick<PreferenceRow, 'prompt' | 'chosen' |
     chosen: columns.filled('chosen (after the prompt that both share)', chosen.slice(shared)),
     rejected: columns.filled('rejected (after the prompt that both share)', rejected.slice(shared)),
   };
-}
-
-// ------------------------------------------------------------------------------------------------ columns of a line
-
-/** The columns of one line, each checked where it is read. */
-class Columns {
-  readonly line: JsonLine;
-  readonly #most: number;
-
-  constructor(line: JsonLine, limits: RowLimits) {
-    this.line = line;
-    this.#most = limits.characters ?? defaultCharacters;
-  }
-
-  error(sentence: string): Error {
-    return lineError(this.line, sentence);
-  }
-
-  value(name: string): unknown {
-    return Object.hasOwn(this.line.value, name) ? this.line.value[name] : undefined;
-  }
-
-  /** null counts as absent: data sets write it for what a row does not have. */
-  has(name: string): boolean {
-    return this.value(name) !== undefined && this.value(name) !== null;
-  }
-
-  need(names: readonly string[]): void {
-    const missing = names.filter((name) => !this.has(name));
-    if (missing.length === 0) return;
-    throw this.error(
-      `the column${missing.length > 1 ? 's' : ''} ${missing.join(' and ')} ${missing.length > 1 ? 'are' : 'is'} missing; found: ${this.#found()}.`,
-    );
-  }
-
-  /** The first of these columns that is there. */
-  oneOf(names: readonly string[], wanted = names.map((name) => `{${name}}`).join(' or ')): string {
-    const name = names.find((candidate) => this.has(candidate));
-    if (name === undefined) throw this.error(`a row of this file should be ${wanted}; found: ${this.#found()}.`);
-    return name;
-  }
-
-  text(name: string): string {
-    this.need([name]);
-    const value = this.value(name);
-    if (typeof value !== 'string') throw this.error(`${name} should be text, not ${kindOf(value)}.`);
-    return this.filled(name, value);
-  }
-
-  /** Text, or messages. */
-  prompt(): string | readonly ChatMessage[] {
-    this.need(['prompt']);
-    const value = this.value('prompt');
-    if (Array.isArray(value)) return this.messages('prompt');
-    if (typeof value !== 'string') throw this.error(`prompt should be text or messages, not ${kindOf(value)}.`);
-    return this.filled('prompt', value);
-  }
-
-  /** Text, or one assistant message. */
-  answer(name: string): string {
-    return Array.isArray(this.value(name)) ? this.lastTurn(name, this.messages(name)) : this.text(name);
-  }
-
-  lastTurn(name: string, messages: readonly ChatMessage[]): string {
-    if (messages.length !== 1 || messages[0].role !== 'assistant') {
-      const roles = messages.map(({ role }) => role).join(', ') || 'nothing';
-      throw this.error(`${name} should add one assistant's turn to the prompt, not ${excerpt(roles)}.`);
-    }
-    return this.filled(name, messages[0].content);
-  }
-
-  messages(name: string): ChatMessage[] {
-    const value = this.value(name);
-    if (!Array.isArray(value)) throw this.error(`${name} should be a list of messages, not ${kindOf(value)}.`);
-    if (value.length === 0) throw this.error(`${name} is an empty list.`);
-    return value.map((message, index) => this.#message(`${name}[${index}]`, message));
-  }
-
-  flag(name: string): boolean {
-    const value = this.value(name) ?? true;
-    if (typeof value !== 'boolean') throw this.error(`${name} should be true or false, not ${kindOf(value)}.`);
-    return value;
-  }
-
-  notNegative(name: string): number {
-    const value = this.value(name);
-    if (typeof value === 'number' && value >= 0) return value;
-    throw this.error(`${name} should be a number of at least 0, not ${JSON.stringify(value)}.`);
-  }
-
-  filled(name: string, text: string): string {
-    if (text.trim() === '') throw this.error(`${name} is empty.`);
-    return this.#fit(name, text);
-  }
-
-  #message(place: string, message: unknown): ChatMessage {
-    if (typeof message !== 'object' || message === null || Array.isArray(message)) {
-      throw this.error(`${place} should be {role, content}, not ${kindOf(message)}.`);
-    }
-    const { role, content } = message as { role?: unknown; content?: unknown };
-    if (typeof role !== 'string' || role === '') throw this.error(`${place}.role should be text, not ${kindOf(role)}.`);
-    if (typeof content !== 'string') throw this.error(`${place}.content should be text, not ${kindOf(content)}.`);
-    return { role: this.#fit(`${place}.role`, role), content: this.#fit(`${place}.content`, content) };
-  }
-
-  #fit(name: string, text: string): string {
-    if (text.length > this.#most) {
-      const [has, most] = [text.length, this.#most].map((count) => count.toLocaleString('en-GB'));
-      throw this.error(`${name} has ${has} characters; the limit is ${most}. Shorten it or leave the row out.`);
-    }
-    if (/\p{Surrogate}/u.test(text))
-      throw this.error(`${name} holds half of a surrogate pair (\\ud800–\\udfff): ${excerpt(text)}.`);
-    return text;
-  }
-
-  #found(): string {
-    return (
-      Object.keys(this.line.value)
-        .slice(0, 20)
-        .map((name) => excerpt(name).slice(1, -1))
-        .join(', ') || 'no columns'
-    );
-  }
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'absent';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `${typeof value} ${excerpt(String(value))}`;
 }

@@ -70,7 +70,7 @@ const adapter = (ops: OpBuilder): NetworkContext => ({
   loraScale: ops.input('scale', []),
 });
 
-const builds: Readonly<Record<string, { model: LlamaConfig; build: Build }>> = {
+const builds: Record<string, { model: LlamaConfig; build: Build }> = {
   'adapters on a frozen base': {
     model: config,
     build: (ops) => sftLoss(adapter(ops), config, false),
@@ -88,6 +88,24 @@ const builds: Readonly<Record<string, { model: LlamaConfig; build: Build }>> = {
     build: (ops) => sftLoss({ ops, train: 'base' }, { ...config, tiedEmbedding: false }, true),
   },
 };
+
+const small = { ...config, layers: 1, width: 16, feedForward: 24 };
+const variants: Readonly<Record<string, LlamaConfig>> = {
+  'biases of q, k and v': { ...small, attentionBias: 'qkv' },
+  'every bias of the attention, scaled positions': {
+    ...small,
+    attentionBias: 'qkvo',
+    ropeScaling: { type: 'linear', factor: 3 },
+  },
+  'norms of heads wider than their share': { ...small, headWidth: 8, headNorms: true },
+};
+for (const [name, model] of Object.entries(variants)) {
+  builds[`adapters on a frozen base with ${name}`] = { model, build: (ops) => sftLoss(adapter(ops), model, false) };
+  builds[`every weight, with ${name}, recomputed`] = {
+    model,
+    build: (ops) => sftLoss({ ops, train: 'base' }, model, true),
+  };
+}
 
 describe('a whole model against the Float64 reference: 12 entries and one direction of each tensor', () => {
   for (const [name, { model, build }] of Object.entries(builds)) {

@@ -13,10 +13,11 @@ import {
   type Sequence,
 } from '../../server/engine/sequences.ts';
 import { generalisedAdvantages, tokenRewards } from '../../server/engine/stages/advantages.ts';
-import { ppoConfig, ppoStage } from '../../server/engine/stages/ppo.ts';
-import { rewardConfig, rewardStage } from '../../server/engine/stages/reward.ts';
+import { ppoConfig, rewardConfig, sftConfig } from '../../server/engine/stages/config.ts';
+import { ppoStage } from '../../server/engine/stages/ppo.ts';
+import { rewardStage } from '../../server/engine/stages/reward.ts';
 import { rolloutRows } from '../../server/engine/stages/rollout.ts';
-import { sftConfig, sftStage } from '../../server/engine/stages/sft.ts';
+import { sftStage } from '../../server/engine/stages/sft.ts';
 import { UserError } from '../../server/errors.ts';
 import { assertClose } from '../support/close.ts';
 import { randomPairs, randomSequences } from '../support/sequences.ts';

@@ -2,8 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
-import { ppoConfig } from '../../server/engine/stages/ppo.ts';
-import { rewardConfig } from '../../server/engine/stages/reward.ts';
+import { ppoConfig, rewardConfig } from '../../server/engine/stages/config.ts';
 import { packageRoot } from '../../server/paths.ts';
 
 describe('docs/ppo-details.md', () => {

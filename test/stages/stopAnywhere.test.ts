@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import * as v from 'valibot';
 import { Model } from '../../server/engine/model.ts';
-import { ppoConfig, ppoStage } from '../../server/engine/stages/ppo.ts';
-import { rewardConfig, rewardStage } from '../../server/engine/stages/reward.ts';
-import { sftConfig, sftStage } from '../../server/engine/stages/sft.ts';
+import { ppoConfig, rewardConfig, sftConfig } from '../../server/engine/stages/config.ts';
+import { ppoStage } from '../../server/engine/stages/ppo.ts';
+import { rewardStage } from '../../server/engine/stages/reward.ts';
+import { sftStage } from '../../server/engine/stages/sft.ts';
 import type { Serialisable, Stage, StageEvent } from '../../server/engine/stages/stage.ts';
 import type { Adapter } from '../../server/engine/weights/types.ts';
 import { randomPairs, randomSequences } from '../support/sequences.ts';

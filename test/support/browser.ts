@@ -22,7 +22,7 @@ export function findChromium(): string | undefined {
 }
 
 /** A headless Chromium that asks nothing of the network by itself. Close it, or it outlives the tests. */
-export async function launchChromium(executablePath: string): Promise<Browser> {
+export async function launchChromium(executablePath: string, more: readonly string[] = []): Promise<Browser> {
   return chromium.launch({
     executablePath,
     headless: true,
@@ -36,6 +36,7 @@ export async function launchChromium(executablePath: string): Promise<Browser> {
       // Screenshots and measured positions are the same wherever the tests run.
       '--force-color-profile=srgb',
       '--font-render-hinting=none',
+      ...more,
     ],
   });
 }

@@ -1,5 +1,6 @@
-/** An engine without models, to be forked by tests of what surrounds the models. */
+/** An engine that loads no models, to be forked by tests of what surrounds the models. */
 import { setTimeout as delay } from 'node:timers/promises';
+import { exportModel } from '../../server/engine/export.ts';
 import { stageOrder, trainRun } from '../../server/engine/run/train.ts';
 import { serveParent } from '../../server/engine/serve/serve.ts';
 import { UserError } from '../../server/errors.ts';
@@ -38,6 +39,7 @@ const handlers: TaskHandlers = {
     for (let row = 0; row < rows.length; row++) yield { kind: 'row', row: { row, reward: row / 2 } };
     return { rows: rows.length, rewards: rows.length, mean: 0, deviation: 0 };
   },
+  exportModel,
   train: (params, context) =>
     trainRun(
       params,

@@ -24,7 +24,13 @@ describe('structure', () => {
     ['server/cli.ts', "import { x } from '../../elsewhere/x.ts';", /server imports only models/],
     ['server/cli.ts', "import type { Uri } from 'vscode';", /no vscode/],
     ['server/cli.ts', "import { train } from './engine/main.ts';", /only server\/jobs imports the engine/],
-    ['server/store/a.ts', "const x = await import('../engine/main.ts');", /only server\/jobs imports the engine/],
+    [
+      'server/store/a.ts',
+      "const x = await import('../engine/main.ts');",
+      /the store imports only server\/engine\/stages\/config/,
+    ],
+    ['server/language/a.ts', "import { x } from '../engine/stages/config.ts';", /only server\/jobs imports the engine/],
+    ['server/engine/stages/config.ts', "import { x } from './common.ts';", /they import no runtime/],
     ['server/protocol/engine.ts', "import { UserError } from '../errors.ts';", /nothing but types/],
     ['server/protocol/engine.ts', "export * from './types.ts';", /nothing but types/],
     ['server/engine/stages/sft.ts', "import ort from 'onnxruntime-node';", /only server\/engine\/onnx\//],
@@ -53,6 +59,7 @@ describe('structure', () => {
     ['client/a.ts', "import * as vscode from 'vscode';\nimport type { M } from '../server/protocol/client.ts';"],
     ['webviews/a.ts', "import type { M } from '../server/protocol/types.ts';\nimport uPlot from 'uplot';"],
     ['server/jobs/child.ts', "import { x } from '../engine/main.ts';"],
+    ['server/store/a.ts', "import { x } from '../engine/stages/config.ts';"],
     ['server/engine/onnx/session.ts', "import * as ort from 'onnxruntime-node';"],
     [
       'server/engine/stages/ppo.ts',

@@ -1,7 +1,8 @@
 import { parseConfig } from '../../../server/config.ts';
 import { generate } from '../../../server/engine/generation/generate.ts';
 import { activate } from '../../../server/engine/model.ts';
-import { ppoConfig, ppoStage } from '../../../server/engine/stages/ppo.ts';
+import { ppoConfig } from '../../../server/engine/stages/config.ts';
+import { ppoStage } from '../../../server/engine/stages/ppo.ts';
 import { type Measured, median, type Parts, peakGigabytes } from './figures.ts';
 import { GemmRate } from './gemm.ts';
 import { freshAdapter, openSmollm, randomIds, stepGigaflops, tokenGigaflops } from './smollm.ts';

@@ -1,6 +1,7 @@
 import { parseConfig } from '../../../server/config.ts';
 import type { Model } from '../../../server/engine/model.ts';
-import { sftConfig, sftStage } from '../../../server/engine/stages/sft.ts';
+import { sftConfig } from '../../../server/engine/stages/config.ts';
+import { sftStage } from '../../../server/engine/stages/sft.ts';
 import { median } from './figures.ts';
 import { GemmRate } from './gemm.ts';
 import { randomIds } from './smollm.ts';

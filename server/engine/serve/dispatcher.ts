@@ -176,6 +176,7 @@ const methods: Readonly<Record<EngineMethod, true>> = {
   evaluate: true,
   score: true,
   train: true,
+  exportModel: true,
   stop: true,
   describe: true,
 };

@@ -1,4 +1,5 @@
 import type { TaskHandlers } from '../../protocol/engine.ts';
+import { exportModel } from '../export.ts';
 import { trainRun } from '../run/train.ts';
 import { evaluate, generate, score } from '../tasks.ts';
 import { openPlan } from '../trainPlan.ts';
@@ -8,5 +9,6 @@ export const handlers: TaskHandlers = {
   generate,
   evaluate,
   score,
+  exportModel,
   train: (params, context) => trainRun(params, () => openPlan(params), context),
 };

@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { scoreName } from '../../../models/heads.ts';
 import { UserError } from '../../errors.ts';
 import type { Bucket } from '../batches.ts';
@@ -12,7 +11,8 @@ import { lastScores } from '../scoring.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
 import { adaptedKlCoefficient } from './advantages.ts';
-import { type LearnerState, numbers, optimiserEntries, releasing, withoutHead } from './common.ts';
+import { type LearnerState, releasing, withoutHead } from './common.ts';
+import type { PpoConfig } from './config.ts';
 import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket } from './ppoUpdates.ts';
 import {
   finishRollout,
@@ -27,52 +27,6 @@ import {
   sampleResponses,
 } from './rollout.ts';
 import type { Stage, StageEvent } from './stage.ts';
-
-/** Proximal policy optimisation: `ppo` in the configuration. docs/ppo-details.md says why each default is what it is. */
-export const ppoConfig = v.strictObject({
-  learningRate: v.optional(numbers.positive, 1e-4),
-  /** The critic's adapter learns at `learningRate`, its head at this. */
-  valueHeadLearningRate: v.optional(numbers.positive, 1e-3),
-  iterations: v.optional(numbers.whole, 10),
-  /** Responses sampled in one iteration, each to another prompt. */
-  rolloutBatch: v.optional(numbers.whole, 32),
-  /** Responses in one optimiser step. */
-  batchSize: v.optional(numbers.whole, 8),
-  policyEpochs: v.optional(numbers.whole, 2),
-  criticEpochs: v.optional(numbers.whole, 1),
-  /** Divides the logits in rollouts and in training alike. */
-  temperature: v.optional(numbers.positive, 1),
-  maxNewTokens: v.optional(numbers.whole, 64),
-  clipRange: v.optional(numbers.positive, 0.2),
-  /** In units of the normalised reward. */
-  valueClipRange: v.optional(numbers.positive, 0.2),
-  gamma: v.optional(numbers.fraction, 1),
-  lambda: v.optional(numbers.fraction, 0.95),
-  /** β: the price of one nat of KL to the reference, in units of the normalised reward. */
-  klCoefficient: v.optional(numbers.notNegative, 0.1),
-  /** Nats a response. When given, β is adapted to reach it. */
-  klTarget: v.optional(numbers.positive),
-  /** Responses over which the adaptation works. */
-  klHorizon: v.optional(numbers.positive, 1000),
-  /** Policy updates of an iteration end early once an update's approximate KL (nats a token) is above this. */
-  maxApproximateKl: v.optional(numbers.positive),
-  entropyCoefficient: v.optional(numbers.notNegative, 0),
-  whitenRewards: v.optional(v.boolean(), false),
-  whitenAdvantages: v.optional(v.boolean(), true),
-  /** Taken from the reward of a response that was cut before its end token. */
-  missingEosPenalty: v.optional(numbers.notNegative, 0),
-  /** The most that a response without text earns from a reward model, in units of the normalised reward. */
-  blankReward: v.optional(v.number(), -2),
-  /** 'reward': the critic starts as a copy of the reward model with its head. 'zero': with a head of zeros. */
-  critic: v.optional(v.picklist(['reward', 'zero']), 'reward'),
-  /** Rewards are scaled and shifted once, so that those of the first rollouts have mean 0 and deviation 1. */
-  normaliseRewards: v.optional(v.boolean(), true),
-  /** A control experiment: rewards are shuffled among the responses of an iteration, so nothing can be learnt. */
-  permuteRewards: v.optional(v.boolean(), false),
-  ...optimiserEntries,
-  schedule: v.optional(v.picklist(['constant', 'linear', 'cosine']), 'constant'),
-});
-export type PpoConfig = v.InferOutput<typeof ppoConfig>;
 
 export type PpoState = {
   /** Optimiser steps, of policy and critic together. */

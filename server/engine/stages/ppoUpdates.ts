@@ -5,7 +5,7 @@ import type { Learner, Trained, TrainingGraph } from '../learner.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../losses/ppo.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
 import { predictionRow } from '../sequences.ts';
-import type { PpoConfig } from './ppo.ts';
+import type { PpoConfig } from './config.ts';
 import type { RolloutRow } from './rollout.ts';
 import type { StageEvent } from './stage.ts';
 

@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { scalarHead } from '../../../models/heads.ts';
 import { llama, tokenInputs } from '../../../models/llama.ts';
 import { type Bucket, bucketFor, pack } from '../batches.ts';
@@ -12,35 +11,9 @@ import { lastScores } from '../scoring.ts';
 import { rewardRow, type Sequence } from '../sequences.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
-import {
-  deviation,
-  type LearnerState,
-  loraEntries,
-  mean,
-  numbers,
-  optimiserEntries,
-  releasing,
-  stepRows,
-  withoutHead,
-} from './common.ts';
+import { deviation, type LearnerState, mean, releasing, stepRows, withoutHead } from './common.ts';
+import type { RewardConfig } from './config.ts';
 import type { Stage, StageEvent } from './stage.ts';
-
-/** The reward model: `reward` in the configuration. */
-export const rewardConfig = v.strictObject({
-  learningRate: v.optional(numbers.positive, 3e-4),
-  /** The scalar head starts at 0 and may move faster. */
-  headLearningRate: v.optional(numbers.positive, 3e-3),
-  /** Pairs in one optimiser step. */
-  batchSize: v.optional(numbers.whole, 8),
-  epochs: v.optional(numbers.whole, 2),
-  /** Weight of the penalty that keeps the rewards of a pair centred on 0. */
-  centringCoefficient: v.optional(numbers.notNegative, 0.01),
-  /** Share of prompts held out to measure accuracy and calibration on. */
-  heldOut: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(0.5)), 0.1),
-  ...loraEntries,
-  ...optimiserEntries,
-});
-export type RewardConfig = v.InferOutput<typeof rewardConfig>;
 
 /** Mean and deviation of the rewards are taken over at most as many pairs. */
 const normalisingPairs = 128;

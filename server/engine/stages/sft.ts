@@ -1,4 +1,3 @@
-import * as v from 'valibot';
 import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
 import { type Bucket, bucketFor, pack } from '../batches.ts';
 import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
@@ -7,21 +6,9 @@ import { adapterContext, loraKey, type Model } from '../model.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { freshOptimiser } from '../optimiser.ts';
 import { predictionRow, type Sequence } from '../sequences.ts';
-import { type LearnerState, loraEntries, numbers, optimiserEntries, releasing, stepRows } from './common.ts';
+import { type LearnerState, releasing, stepRows } from './common.ts';
+import type { SftConfig } from './config.ts';
 import type { Stage, StageEvent } from './stage.ts';
-
-/** Supervised fine-tuning: `sft` in the configuration. */
-export const sftConfig = v.strictObject({
-  learningRate: v.optional(numbers.positive, 2e-4),
-  /** Rows in one optimiser step. */
-  batchSize: v.optional(numbers.whole, 8),
-  epochs: v.optional(numbers.whole, 1),
-  /** Several rows share one line, as segments that do not see each other: no tokens are wasted on padding. */
-  packing: v.optional(v.boolean(), true),
-  ...loraEntries,
-  ...optimiserEntries,
-});
-export type SftConfig = v.InferOutput<typeof sftConfig>;
 
 export type SftState = { step: number; tokens: number; readonly learner: LearnerState };
 

@@ -99,44 +99,71 @@ export function readJson(path: string, maximumBytes: number): unknown {
   }
 }
 
+/** What is to be written: pieces in their order. */
+export type Chunks = Iterable<Uint8Array | string>;
+
 /** Writes a file so that a reader finds the old content or all of the new: beside it, flushed, renamed. */
-export function writeFileAtomically(path: string, chunks: Iterable<Uint8Array | string>): void {
-  const folder = dirname(resolve(path));
-  const beside = join(folder, `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
-  try {
-    writeAndFlush(beside, chunks);
-    renameSync(beside, path);
-  } catch (error) {
-    rmSync(beside, { force: true });
-    throw error;
-  }
-  flushFolder(folder);
+export function writeFileAtomically(path: string, chunks: Chunks): void {
+  exhaust(writingFile(path, chunks));
 }
 
 /**
  * Writes a folder of files so that a reader finds the old folder or all of the new one. An existing folder that holds
  * anything beside `files` keeps it: there each file is replaced on its own.
  */
-export function writeFolderAtomically(folder: string, files: ReadonlyMap<string, Iterable<Uint8Array | string>>): void {
+export function writeFolderAtomically(folder: string, files: ReadonlyMap<string, Chunks>): void {
+  exhaust(writingFolder(folder, files));
+}
+
+/** Bytes just written. Closed before its end, it leaves everything as it was. */
+export type Writing = Generator<number, void, void>;
+
+/** `writeFileAtomically` chunk by chunk, for large files: something else may be done at each step. */
+export function* writingFile(path: string, chunks: Chunks): Writing {
+  const folder = dirname(resolve(path));
+  const beside = temporaryName(path);
+  let renamed = false;
+  try {
+    yield* writeAndFlush(beside, chunks);
+    renameSync(beside, path);
+    renamed = true;
+  } finally {
+    if (!renamed) rmSync(beside, { force: true });
+  }
+  flushFolder(folder);
+}
+
+/** `writeFolderAtomically` chunk by chunk. */
+export function* writingFolder(folder: string, files: ReadonlyMap<string, Chunks>): Writing {
   const target = resolve(folder);
   const parent = dirname(target);
   mkdirSync(parent, { recursive: true });
   restoreInterruptedFolder(target);
   if (entries(target).some((name) => !files.has(name))) {
-    for (const [name, chunks] of files) writeFileAtomically(join(target, name), chunks);
+    for (const [name, chunks] of files) yield* writingFile(join(target, name), chunks);
     return;
   }
-  const beside = join(parent, `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
+  const beside = temporaryName(target);
+  let swapped = false;
   try {
     mkdirSync(beside);
-    for (const [name, chunks] of files) writeAndFlush(join(beside, name), chunks);
+    for (const [name, chunks] of files) yield* writeAndFlush(join(beside, name), chunks);
     flushFolder(beside);
     swapFolder(beside, target);
-  } catch (error) {
-    rmSync(beside, { recursive: true, force: true });
-    throw error;
+    swapped = true;
+  } finally {
+    if (!swapped) rmSync(beside, { recursive: true, force: true });
   }
   flushFolder(parent);
+}
+
+function exhaust(writing: Writing): void {
+  while (!writing.next().done);
+}
+
+function temporaryName(path: string): string {
+  const target = resolve(path);
+  return join(dirname(target), `.${basename(target)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`);
 }
 
 /** Puts back what `writeFolderAtomically` had set aside when it was killed between its two renames. */
@@ -171,12 +198,15 @@ function entries(folder: string): string[] {
   }
 }
 
-function writeAndFlush(path: string, chunks: Iterable<Uint8Array | string>): void {
+function* writeAndFlush(path: string, chunks: Chunks): Writing {
   const descriptor = openSync(path, 'wx');
   try {
     for (const chunk of chunks) {
       const bytes = typeof chunk === 'string' ? Buffer.from(chunk, 'utf8') : chunk;
-      for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);
+      for (let done = 0; done < bytes.length; ) {
+        done += writeSync(descriptor, bytes, done, Math.min(bytes.length - done, 1 << 30));
+      }
+      yield bytes.length;
     }
     fsyncSync(descriptor);
   } finally {

@@ -11,6 +11,8 @@ export interface GgufFile {
   readonly path: string;
   readonly metadata: ReadonlyMap<string, GgufValue>;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
+  /** Where each key and its value lie in the file. */
+  readonly entries: ReadonlyMap<string, { readonly offset: number; readonly bytes: number }>;
 }
 
 export type GgufValue = string | number | boolean | readonly GgufValue[];
@@ -87,17 +89,20 @@ export function readGguf(file: OpenFile): GgufFile {
   const tensorCount = reader.count('tensor count', SMALLEST_TENSOR, LIMITS.tensors);
   const keyCount = reader.count('metadata key count', SMALLEST_KEY_VALUE, LIMITS.keys);
   const metadata = new Map<string, GgufValue>();
+  const entries = new Map<string, { offset: number; bytes: number }>();
   for (let i = 0; i < keyCount; i++) {
+    const offset = reader.position;
     const key = reader.string(`metadata key ${i + 1} of ${keyCount}`, LIMITS.keyBytes);
     if (metadata.has(key)) reader.fail(`metadata key ${quoted(key)}`, 'occurs twice');
     metadata.set(
       key,
       readValue(reader, `metadata key ${quoted(key)}`, reader.u32(`metadata key ${quoted(key)} (type)`), 0),
     );
+    entries.set(key, { offset, bytes: reader.position - offset });
   }
   const described: TensorClaim[] = [];
   for (let i = 0; i < tensorCount; i++) described.push(readTensorClaim(reader, `tensor ${i + 1} of ${tensorCount}`));
-  return { path: file.path, metadata, tensors: placeTensors(file, reader, metadata, described) };
+  return { path: file.path, metadata, tensors: placeTensors(file, reader, metadata, described), entries };
 }
 
 /** The weights of one tensor as float32, read piece by piece. */

@@ -1,14 +1,17 @@
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
+import { extras, type FamilyName, familyList, isFamilyName } from './families.ts';
 import { count, listed, type OpenFile, quoted } from './files.ts';
 import { type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
+import { DIVISORS, hasPairedRows, huggingFaceName, type RowLayout, splitRotaryPairs } from './ggufNames.ts';
 import { checkPlausible } from './llamaWeights.ts';
+import { scalingOfDivisors } from './ropeScaling.ts';
 import type { WeightTensor } from './types.ts';
 
-/** A Llama model in a GGUF file: configuration from the metadata, Hugging Face names and row order for the weights. */
+/** A model of the Llama family in a GGUF file: configuration from the metadata, Hugging Face's names and row order. */
 
-/** The GGUF key of each field, without its "llama." prefix. */
-const KEYS: Readonly<Record<keyof LlamaConfig, string>> = {
+/** The GGUF key of each field, without the architecture before it. */
+export const GGUF_KEYS: Readonly<Record<keyof LlamaConfig, string>> = {
   layers: 'block_count',
   width: 'embedding_length',
   heads: 'attention.head_count',
@@ -20,112 +23,122 @@ const KEYS: Readonly<Record<keyof LlamaConfig, string>> = {
   normEpsilon: 'attention.layer_norm_rms_epsilon',
   tiedEmbedding: 'tie_lm_head',
   maxPositions: 'context_length',
+  ropeScaling: 'rope.scaling.factor',
+  attentionBias: 'attention.bias',
+  headNorms: 'attention.norms',
 };
 
-/** GGUF's name of each part of a layer, and Hugging Face's. */
-const LAYER_PARTS: Readonly<Record<string, string>> = {
-  attn_norm: 'input_layernorm',
-  attn_q: 'self_attn.q_proj',
-  attn_k: 'self_attn.k_proj',
-  attn_v: 'self_attn.v_proj',
-  attn_output: 'self_attn.o_proj',
-  ffn_norm: 'post_attention_layernorm',
-  ffn_gate: 'mlp.gate_proj',
-  ffn_up: 'mlp.up_proj',
-  ffn_down: 'mlp.down_proj',
-};
-const OUTER_PARTS: Readonly<Record<string, string>> = {
-  'token_embd.weight': 'model.embed_tokens.weight',
-  'output_norm.weight': 'model.norm.weight',
-  'output.weight': 'lm_head.weight',
-};
-
-/** The configuration that the metadata gives. Throws a UserError for other architectures and for features not built. */
-export function ggufConfig(gguf: GgufFile): LlamaConfig {
-  const { path, metadata } = gguf;
-  const architecture = metadata.get('general.architecture');
-  if (architecture !== 'llama') {
-    throw new UserError(
-      `${path}: general.architecture is ${shown(architecture)}; Palate reads models of the architecture "llama".`,
-    );
-  }
-  refuseOtherFeatures(gguf);
-  const number = (key: string, fallback?: number) => metadataNumber(gguf, `llama.${key}`, fallback);
-  const heads = number(KEYS.heads);
-  const width = number(KEYS.width);
-  const embedding = gguf.tensors.get('token_embd.weight');
+/**
+ * The configuration that metadata and tensors give. Throws a UserError for other architectures and for features not
+ * built. `file` is read where the scaling of rotary positions lies in a tensor.
+ */
+export function ggufConfig(gguf: GgufFile, file: OpenFile): LlamaConfig {
+  const { path, metadata, tensors } = gguf;
+  const family = ggufFamily(gguf);
+  refuseOtherFeatures(gguf, family);
+  const number = (key: string, fallback?: number) => metadataNumber(gguf, `${family}.${key}`, fallback);
+  const heads = number(GGUF_KEYS.heads);
+  const width = number(GGUF_KEYS.width);
+  const embedding = tensors.get('token_embd.weight');
+  const vocabulary = embedding?.shape[0] ?? listLength(metadata.get('tokenizer.ggml.tokens'));
   const config: LlamaConfig = {
-    layers: number(KEYS.layers),
+    layers: number(GGUF_KEYS.layers),
     width,
     heads,
-    keyValueHeads: number(KEYS.keyValueHeads, heads),
-    headWidth: number(KEYS.headWidth, width / heads),
-    feedForward: number(KEYS.feedForward),
-    vocabulary: number(KEYS.vocabulary, embedding?.shape[0] ?? listLength(metadata.get('tokenizer.ggml.tokens'))),
-    ropeTheta: number(KEYS.ropeTheta, 10000),
-    normEpsilon: number(KEYS.normEpsilon),
-    tiedEmbedding: !gguf.tensors.has('output.weight'),
-    maxPositions: number(KEYS.maxPositions),
+    keyValueHeads: number(GGUF_KEYS.keyValueHeads, heads),
+    headWidth: number(GGUF_KEYS.headWidth, width / heads),
+    feedForward: number(GGUF_KEYS.feedForward),
+    vocabulary: number(GGUF_KEYS.vocabulary, vocabulary),
+    ropeTheta: number(GGUF_KEYS.ropeTheta, 10000),
+    normEpsilon: number(GGUF_KEYS.normEpsilon),
+    tiedEmbedding: !tensors.has('output.weight'),
+    maxPositions: number(GGUF_KEYS.maxPositions),
+    ...extras({
+      ropeScaling: linearScaling(gguf, family),
+      attentionBias: attentionBias(gguf, family),
+      headNorms: family === 'qwen3' ? true : undefined,
+    }),
   };
-  checkPlausible(path, config, (key) => `llama.${KEYS[key]}`);
-  refuseDifferentHeadWidths(gguf, config);
-  return config;
+  checkPlausible(path, config, (key) => `${family}.${GGUF_KEYS[key]}`);
+  refuseDifferentHeadWidths(gguf, family, config);
+  return family === 'llama' ? withDivisors(gguf, file, config) : config;
+}
+
+/** The family that the file names. Throws a UserError for others. */
+export function ggufFamily({ path, metadata }: GgufFile): FamilyName {
+  const architecture = metadata.get('general.architecture');
+  if (isFamilyName(architecture)) return architecture;
+  throw new UserError(
+    `${path}: general.architecture is ${shown(architecture)}; Palate reads models of the architectures ${familyList}.`,
+  );
+}
+
+/** The metadata leaves open which biases there are: the first layer's tensors say it, and all must have the same. */
+function attentionBias({ tensors }: GgufFile, family: FamilyName): LlamaConfig['attentionBias'] {
+  if (family === 'qwen2') return 'qkv';
+  if (family === 'qwen3') return undefined;
+  if (tensors.has('blk.0.attn_output.bias')) return 'qkvo';
+  return tensors.has('blk.0.attn_q.bias') ? 'qkv' : undefined;
+}
+
+/** llama.cpp takes a factor without a type for a linear one. */
+function linearScaling(gguf: GgufFile, family: FamilyName): LlamaConfig['ropeScaling'] {
+  const type = gguf.metadata.get(`${family}.rope.scaling.type`) ?? 'linear';
+  if (type === 'none') return undefined;
+  if (type !== 'linear') {
+    throw new UserError(
+      `${gguf.path}: ${family}.rope.scaling.type is ${shown(type)}: this way of scaling rotary positions is not supported by Palate; "linear", and that of Llama 3, are.`,
+    );
+  }
+  const older = metadataNumber(gguf, `${family}.rope.scale_linear`, 1);
+  const factor = metadataNumber(gguf, `${family}.rope.scaling.factor`, older);
+  return factor === 0 || factor === 1 ? undefined : { type: 'linear', factor };
+}
+
+function withDivisors(gguf: GgufFile, file: OpenFile, config: LlamaConfig): LlamaConfig {
+  const tensor = gguf.tensors.get(DIVISORS);
+  if (tensor === undefined) return config;
+  if (tensor.shape.length !== 1 || tensor.elements !== config.headWidth / 2) {
+    throw new UserError(
+      `${gguf.path}: ${DIVISORS} is [${tensor.shape.join(', ')}]; one number for each of the ${config.headWidth / 2} rotary pairs is expected.`,
+    );
+  }
+  if (config.ropeScaling !== undefined) {
+    throw new UserError(`${gguf.path}: ${DIVISORS} and a linear scaling of rotary positions exclude each other.`);
+  }
+  const ropeScaling = scalingOfDivisors(config, [...readGgufTensor(file, tensor)]);
+  if (ropeScaling === undefined) return config;
+  checkPlausible(gguf.path, { ...config, ropeScaling }, () => DIVISORS);
+  return { ...config, ropeScaling };
 }
 
 /** The file's tensors under Hugging Face names. Throws a UserError where a name belongs to something not supported. */
 export function ggufTensorNames(gguf: GgufFile): Map<string, GgufTensor> {
+  const family = ggufFamily(gguf);
   const renamed = new Map<string, GgufTensor>();
   const unknown: string[] = [];
   for (const tensor of gguf.tensors.values()) {
-    const name = huggingFaceName(tensor.name);
+    const name = huggingFaceName(tensor.name, family);
     if (name) renamed.set(name, tensor);
-    else unknown.push(tensor.name);
+    else if (tensor.name !== DIVISORS || family !== 'llama') unknown.push(tensor.name);
   }
-  const biases = unknown.filter((name) => name.endsWith('.bias'));
-  if (biases.length)
-    throw new UserError(`${gguf.path}: the model has biases (${listed(biases)}); Palate reads Llama models without.`);
-  if (unknown.includes('rope_freqs.weight')) throw ropeScaling(gguf.path, 'the tensor rope_freqs.weight');
   if (unknown.length) {
     throw new UserError(
-      `${gguf.path}: tensors that a Llama model does not have: ${listed(unknown)}. Mixtures of experts and other variants are not supported.`,
+      `${gguf.path}: tensors that a model of the architecture "${family}" does not have: ${listed(unknown)}. Mixtures of experts and other variants are not supported.`,
     );
   }
   return renamed;
 }
 
-/**
- * One weight as float32. llama.cpp stores the rows of q and k so that the two numbers of a rotary pair are neighbours;
- * Hugging Face, and Palate, keep the first halves of all pairs of a head and then the second halves.
- */
-export function readGgufWeight(file: OpenFile, tensor: GgufTensor, name: string, config: LlamaConfig): WeightTensor {
+/** One weight as float32, its rows in Hugging Face's order. */
+export function readGgufWeight(file: OpenFile, tensor: GgufTensor, name: string, layout: RowLayout): WeightTensor {
   const data = readGgufTensor(file, tensor);
-  const rotary = /self_attn\.[qk]_proj\.weight$/.test(name);
-  return { shape: tensor.shape, data: rotary ? splitRotaryPairs(data, config.headWidth, tensor.shape[1]) : data };
+  if (!hasPairedRows(name, layout.family)) return { shape: tensor.shape, data };
+  const columns = tensor.shape[1] ?? 1;
+  return { shape: tensor.shape, data: splitRotaryPairs(data, { headWidth: layout.headWidth, columns }) };
 }
 
-/** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; [rows, columns], rows a multiple of headWidth. */
-export function splitRotaryPairs(data: Float32Array, headWidth: number, columns: number): Float32Array {
-  const result = new Float32Array(data.length);
-  const half = headWidth / 2;
-  const rows = data.length / columns;
-  for (let row = 0; row < rows; row++) {
-    const inHead = row % headWidth;
-    const target = row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
-    result.set(data.subarray(row * columns, (row + 1) * columns), target * columns);
-  }
-  return result;
-}
-
-function huggingFaceName(name: string): string | undefined {
-  const layer = /^blk\.(0|[1-9]\d{0,5})\.(\w+)\.weight$/.exec(name);
-  if (layer)
-    return Object.hasOwn(LAYER_PARTS, layer[2])
-      ? `model.layers.${layer[1]}.${LAYER_PARTS[layer[2]]}.weight`
-      : undefined;
-  return Object.hasOwn(OUTER_PARTS, name) ? OUTER_PARTS[name] : undefined;
-}
-
-function refuseOtherFeatures({ path, metadata }: GgufFile): void {
+function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): void {
   const type = metadata.get('general.type');
   if (type !== undefined && type !== 'model') {
     throw new UserError(`${path}: general.type is ${shown(type)}; a whole model is needed ("model").`);
@@ -136,22 +149,26 @@ function refuseOtherFeatures({ path, metadata }: GgufFile): void {
       `${path}: this is one of ${parts} parts of a model; merge them first (llama-gguf-split --merge).`,
     );
   }
-  const scaling = metadata.get('llama.rope.scaling.type');
-  if (scaling !== undefined && scaling !== 'none') throw ropeScaling(path, `llama.rope.scaling.type ${shown(scaling)}`);
-  const linear = metadata.get('llama.rope.scale_linear');
-  if (linear !== undefined && linear !== 1) throw ropeScaling(path, `llama.rope.scale_linear ${shown(linear)}`);
-  for (const key of ['llama.attention.sliding_window', 'llama.expert_count', 'llama.expert_used_count']) {
-    const value = metadata.get(key);
-    if (value !== undefined && value !== 0) {
-      throw new UserError(
-        `${path}: ${key} is ${shown(value)}; Palate reads Llama models without sliding windows and without experts.`,
-      );
+  for (const [key, neutral, what] of OTHER_FEATURES) {
+    const value = metadata.get(`${family}.${key}`);
+    if (value !== undefined && value !== neutral) {
+      throw new UserError(`${path}: ${family}.${key} is ${shown(value)}; Palate reads models without ${what}.`);
     }
   }
 }
 
-function refuseDifferentHeadWidths(gguf: GgufFile, config: LlamaConfig): void {
-  for (const key of ['llama.attention.value_length', 'llama.rope.dimension_count']) {
+/** Keys whose every other value means another computation: [key, the accepted value, what it is]. */
+const OTHER_FEATURES: readonly (readonly [string, GgufValue, string])[] = [
+  ['attention.sliding_window', 0, 'sliding windows'],
+  ['expert_count', 0, 'experts'],
+  ['expert_used_count', 0, 'experts'],
+  ['attention.causal', true, 'attention to later tokens'],
+  ['rope.dimension_sections', 0, 'positions in several dimensions'],
+];
+
+function refuseDifferentHeadWidths(gguf: GgufFile, family: FamilyName, config: LlamaConfig): void {
+  for (const part of ['attention.value_length', 'rope.dimension_count']) {
+    const key = `${family}.${part}`;
     const value = metadataNumber(gguf, key, config.headWidth);
     if (value !== config.headWidth) {
       throw new UserError(
@@ -159,12 +176,6 @@ function refuseDifferentHeadWidths(gguf: GgufFile, config: LlamaConfig): void {
       );
     }
   }
-}
-
-function ropeScaling(path: string, what: string): UserError {
-  return new UserError(
-    `${path}: ${what} asks for scaled rotary positions, which Palate does not support. Use a Llama model without rope scaling.`,
-  );
 }
 
 function metadataNumber({ path, metadata }: GgufFile, key: string, fallback?: number): number {
@@ -181,5 +192,6 @@ function listLength(value: GgufValue | undefined): number | undefined {
 function shown(value: GgufValue | undefined): string {
   if (value === undefined) return 'missing';
   if (typeof value === 'number') return count(value);
+  if (typeof value === 'boolean') return String(value);
   return Array.isArray(value) ? `a list of ${count(value.length)}` : quoted(String(value));
 }

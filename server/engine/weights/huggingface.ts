@@ -3,9 +3,11 @@ import { join } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
+import { extras, type FamilyName, familyList, familyOf, isFamilyName } from './families.ts';
 import { listed, quoted, readJson, shown } from './files.ts';
 import { checkPlausible } from './llamaWeights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
+import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
 
 /** A Hugging Face model folder: config.json, and where its weights lie. */
 
@@ -17,7 +19,6 @@ const isObject = v.custom<Record<string, unknown>>(
 );
 /** The keys of config.json that decide what is computed; everything else in the file is left alone. */
 const ConfigSchema = v.object({
-  model_type: v.string(),
   num_hidden_layers: v.number(),
   hidden_size: v.number(),
   num_attention_heads: v.number(),
@@ -27,21 +28,22 @@ const ConfigSchema = v.object({
   vocab_size: v.number(),
   rope_theta: number,
   rope_parameters: v.nullish(isObject),
+  rope_scaling: v.nullish(isObject),
   rms_norm_eps: number,
   tie_word_embeddings: v.nullish(v.boolean()),
   max_position_embeddings: number,
+  attention_bias: v.nullish(v.boolean()),
+  layer_types: v.nullish(v.array(v.string())),
 });
 
 /** Keys whose every other value means another computation: [key, accepted values, what it is]. */
 const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
   ['hidden_act', ['silu', 'swish'], 'another activation'],
-  ['rope_scaling', [], 'scaled rotary positions'],
-  ['attention_bias', [false], 'biases in the attention'],
   ['mlp_bias', [false], 'biases in the MLP'],
-  ['sliding_window', [], 'a sliding window'],
   ['use_sliding_window', [false], 'a sliding window'],
   ['partial_rotary_factor', [1], 'partly rotated heads'],
   ['num_local_experts', [0, 1], 'a mixture of experts'],
+  ['num_experts', [0, 1], 'a mixture of experts'],
   ['quantization_config', [], 'quantised weights'],
 ];
 
@@ -57,71 +59,100 @@ const FIELDS: Readonly<Record<keyof LlamaConfig, string>> = {
   normEpsilon: 'rms_norm_eps',
   tiedEmbedding: 'tie_word_embeddings',
   maxPositions: 'max_position_embeddings',
+  ropeScaling: 'rope_scaling',
+  attentionBias: 'attention_bias',
+  headNorms: 'model_type',
 };
 
-/** The configuration in `folder`/config.json, absent keys as in Transformers' LlamaConfig. Throws a UserError that names the key. */
+/** What Transformers takes for keys that a configuration leaves out. */
+const DEFAULTS = {
+  llama: { keyValueHeads: undefined, headWidth: undefined, maxPositions: 2048 },
+  qwen2: { keyValueHeads: 32, headWidth: undefined, maxPositions: 32768 },
+  qwen3: { keyValueHeads: 32, headWidth: 128, maxPositions: 32768 },
+} as const;
+
+/** The configuration in `folder`/config.json, absent keys as in Transformers. Throws a UserError that names the key. */
 export function readHuggingFaceConfig(folder: string): LlamaConfig {
   const path = join(folder, 'config.json');
   const json = readJson(path, 4 << 20);
   const type = (json as { model_type?: unknown } | null)?.model_type;
-  if (type !== 'llama') {
+  if (!isFamilyName(type)) {
     const found = type === undefined ? 'is missing' : `is ${shown(type)}`;
-    throw new UserError(`${path}: model_type ${found}; Palate reads models of the type "llama".`);
+    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}.`);
   }
   for (const [key, accepted, what] of NEUTRAL) {
     const value = (json as Record<string, unknown>)[key];
-    if (value !== undefined && value !== null && !accepted.includes(value)) {
-      throw new UserError(`${path}: ${key} is ${shown(value)}: ${what} is not supported by Palate.`);
-    }
+    if (value !== undefined && value !== null && !accepted.includes(value)) throw notSupported(path, key, value, what);
   }
   const parsed = v.safeParse(ConfigSchema, json);
   if (!parsed.success) {
     const issue = parsed.issues[0];
     throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}.`);
   }
-  const config = fromHuggingFace(path, parsed.output);
+  refuseWindows(path, type, json as Record<string, unknown>, parsed.output.layer_types ?? []);
+  const config = fromHuggingFace(path, type, parsed.output);
   checkPlausible(path, config, (key) => FIELDS[key]);
   return config;
 }
 
-function fromHuggingFace(path: string, json: v.InferOutput<typeof ConfigSchema>): LlamaConfig {
-  const rope = json.rope_parameters ?? {};
-  if (rope.rope_type !== undefined && rope.rope_type !== 'default') {
-    throw new UserError(
-      `${path}: rope_parameters.rope_type is ${shown(rope.rope_type)}: scaled rotary positions are not supported by Palate.`,
-    );
+/** Qwen's configurations give the width of a window that use_sliding_window turns on; Llama's have no such switch. */
+function refuseWindows(
+  path: string,
+  family: FamilyName,
+  json: Record<string, unknown>,
+  layers: readonly string[],
+): void {
+  const window = json.sliding_window;
+  if (family === 'llama' && window !== undefined && window !== null) {
+    throw notSupported(path, 'sliding_window', window, 'a sliding window');
   }
-  if (rope.partial_rotary_factor !== undefined && rope.partial_rotary_factor !== 1) {
-    throw new UserError(
-      `${path}: rope_parameters.partial_rotary_factor is ${shown(rope.partial_rotary_factor)}: partly rotated heads are not supported by Palate.`,
-    );
-  }
-  const theta = rope.rope_theta ?? json.rope_theta ?? 10000;
-  if (typeof theta !== 'number')
-    throw new UserError(`${path}: rope_parameters.rope_theta is ${shown(theta)}; a number is expected.`);
+  const other = layers.find((type) => type !== 'full_attention');
+  if (other !== undefined) throw notSupported(path, 'layer_types', other, 'another attention than "full_attention"');
+}
+
+function notSupported(path: string, key: string, value: unknown, what: string): UserError {
+  return new UserError(`${path}: ${key} is ${shown(value)}: ${what} is not supported by Palate.`);
+}
+
+function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<typeof ConfigSchema>): LlamaConfig {
+  const defaults = DEFAULTS[family];
+  const heads = json.num_attention_heads;
+  const maxPositions = json.max_position_embeddings ?? defaults.maxPositions;
+  const keyValueHeads = json.num_key_value_heads === undefined ? defaults.keyValueHeads : json.num_key_value_heads;
+  const rope = readRope(path, json as RopeKeys, maxPositions);
+  const everyBias = json.attention_bias ? 'qkvo' : undefined;
   return {
     layers: json.num_hidden_layers,
     width: json.hidden_size,
-    heads: json.num_attention_heads,
-    keyValueHeads: json.num_key_value_heads ?? json.num_attention_heads,
-    headWidth: json.head_dim ?? json.hidden_size / json.num_attention_heads,
+    heads,
+    keyValueHeads: keyValueHeads ?? heads,
+    headWidth: json.head_dim ?? defaults.headWidth ?? json.hidden_size / heads,
     feedForward: json.intermediate_size,
     vocabulary: json.vocab_size,
-    ropeTheta: theta,
+    ropeTheta: rope.theta,
     normEpsilon: json.rms_norm_eps ?? 1e-6,
     tiedEmbedding: json.tie_word_embeddings ?? false,
-    maxPositions: json.max_position_embeddings ?? 2048,
+    maxPositions,
+    ...extras({
+      ropeScaling: rope.scaling,
+      attentionBias: family === 'qwen2' ? 'qkv' : everyBias,
+      headNorms: family === 'qwen3' ? true : undefined,
+    }),
   };
 }
 
+const ARCHITECTURES = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const;
+
 /** The content of a config.json that Transformers and `readHuggingFaceConfig` read back as `config`. */
 export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown> {
+  const family = familyOf(config);
+  const { ropeScaling } = config;
   return {
-    architectures: ['LlamaForCausalLM'],
-    model_type: 'llama',
+    architectures: [ARCHITECTURES[family]],
+    model_type: family,
     hidden_act: 'silu',
-    attention_bias: false,
-    mlp_bias: false,
+    ...(family === 'qwen2' ? {} : { attention_bias: config.attentionBias !== undefined }),
+    ...(family === 'llama' ? { mlp_bias: false } : { use_sliding_window: false }),
     num_hidden_layers: config.layers,
     hidden_size: config.width,
     num_attention_heads: config.heads,
@@ -130,6 +161,7 @@ export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown
     intermediate_size: config.feedForward,
     vocab_size: config.vocabulary,
     rope_theta: config.ropeTheta,
+    ...(ropeScaling === undefined ? {} : { rope_scaling: writeRopeScaling(ropeScaling, config.maxPositions) }),
     rms_norm_eps: config.normEpsilon,
     tie_word_embeddings: config.tiedEmbedding,
     max_position_embeddings: config.maxPositions,

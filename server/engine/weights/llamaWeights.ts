@@ -33,9 +33,7 @@ export function llamaLinearModules(
 
 /** The number of weights of a model of this shape. */
 export function parameterCount(config: LlamaConfig): number {
-  const { width, layers, vocabulary } = config;
-  const layer = llamaLinearModules(config).reduce((sum, { rows, columns }) => sum + rows * columns, 2 * width);
-  return vocabulary * width * (config.tiedEmbedding ? 1 : 2) + layers * layer + width;
+  return weightShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
 
 /**
@@ -102,4 +100,27 @@ export function checkPlausible(where: string, config: LlamaConfig, field: (key: 
       `${where}: ${field('headWidth')} is ${config.headWidth}; rotary positions need an even number.`,
     );
   }
+  checkScaling(`${where}: ${field('ropeScaling')}`, config);
+}
+
+function checkScaling(where: string, { ropeScaling: scaling, headWidth }: LlamaConfig): void {
+  if (scaling === undefined) return;
+  const check = (what: string, value: number, from: number, to: number) => {
+    if (value >= from && value <= to) return;
+    throw new UserError(`${where}: ${what} is ${value}; a number from ${count(from)} to ${count(to)} is possible.`);
+  };
+  if (scaling.type === 'factors') {
+    if (scaling.factors.length !== headWidth / 2) {
+      throw new UserError(`${where}: ${scaling.factors.length} factors, and a head has ${headWidth / 2} rotary pairs.`);
+    }
+    for (const factor of scaling.factors) check('a factor', factor, 0.001, 1e6);
+    return;
+  }
+  check('the factor', scaling.factor, 1, 1e6);
+  if (scaling.type === 'linear') return;
+  check('the low frequency factor', scaling.lowFrequencyFactor, 0.001, 1e6);
+  check('the high frequency factor', scaling.highFrequencyFactor, 0.001, 1e6);
+  check('the original number of positions', scaling.originalPositions, 1, 1 << 27);
+  if (scaling.highFrequencyFactor > scaling.lowFrequencyFactor) return;
+  throw new UserError(`${where}: the high frequency factor must be above the low one, ${scaling.lowFrequencyFactor}.`);
 }

@@ -6,13 +6,13 @@ import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
 import { type GgufFile, readGguf } from './gguf.ts';
-import { ggufConfig, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
+import { ggufConfig, ggufFamily, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
 import { readHuggingFaceConfig, weightFiles } from './huggingface.ts';
 import { checkShapes, llamaWeightShapes, parameterCount } from './llamaWeights.ts';
 import { checkMemory } from './memory.ts';
 import { firstNotFinite, type NumberFormat } from './numbers.ts';
 import { isPickleName, pickleError, refusePickle } from './pickles.ts';
-import { readSafetensorsHeader, readSafetensorsTensor, type SafetensorsTensor } from './safetensors.ts';
+import { readSafetensorsHeader, readSafetensorsTensor } from './safetensors.ts';
 import { createTokenizer, type TokenizerSource } from './tokenizer.ts';
 import { ggufTokenizerSource, huggingFaceTokenizerSource } from './tokenizerSources.ts';
 import type { BaseModel, WeightTensor } from './types.ts';
@@ -35,11 +35,11 @@ export interface ModelDescription {
  * Throws a UserError that names file and field.
  */
 export async function loadBaseModel(path: string): Promise<BaseModel> {
-  const model = openModel(path);
+  const model = openModelFiles(path);
   try {
     checkMemory({
       what: `Loading ${model.path}`,
-      bytes: model.float32Bytes * 1.05 + (64 << 20),
+      bytes: model.float32Bytes * 1.05 + rotaryBytes(model.config) + (64 << 20),
       wouldFit: (available) =>
         `A model of up to about ${count(Math.max(0, Math.floor(available / 4.4e6) - 15))} million weights would fit.`,
     });
@@ -47,15 +47,9 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
     const identity = createHash('sha256').update(JSON.stringify(Object.entries(model.config).sort()));
     const weights = new Map<string, WeightTensor>();
     for (const { name } of llamaWeightShapes(model.config)) {
-      const entry = model.entries.get(name) as Entry;
+      const entry = model.entries.get(name) as WeightEntry;
       addToIdentity(identity, name, entry);
-      const weight = entry.read();
-      const bad = firstNotFinite(weight.data);
-      if (bad >= 0)
-        throw new UserError(
-          `${entry.file.path}: ${name} holds ${weight.data[bad]} (number ${count(bad)}); the file is damaged.`,
-        );
-      weights.set(name, weight);
+      weights.set(name, entry.read());
       await setImmediate(); // the engine may answer in between
     }
     return { path: model.path, identity: identity.digest('hex'), config: model.config, weights, tokenizer };
@@ -64,30 +58,44 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
   }
 }
 
+/** The tables of cos and sin, which a configuration can make larger than the weights. */
+function rotaryBytes({ maxPositions, headWidth }: LlamaConfig): number {
+  return maxPositions * headWidth * 4;
+}
+
 /** Reads and checks headers and configuration only. Throws as `loadBaseModel` does. */
 export function describeModel(path: string): ModelDescription {
-  const { path: absolute, kind, config, parameters, fileBytes, float32Bytes, close } = openModel(path);
+  const { path: absolute, kind, config, parameters, fileBytes, float32Bytes, close } = openModelFiles(path);
   close();
   return { path: absolute, kind, config, parameters, fileBytes, float32Bytes };
 }
 
 /** One weight in an opened file. */
-interface Entry {
+export interface WeightEntry {
   readonly file: OpenFile;
   readonly shape: readonly number[];
   readonly format: NumberFormat;
   readonly offset: number;
   readonly bytes: number;
+  /** Its numbers as float32. Throws a UserError where one is not finite. */
   read(): WeightTensor;
 }
 
-interface OpenModel extends ModelDescription {
-  readonly entries: ReadonlyMap<string, Entry>;
+/** A model whose files are open. */
+export interface ModelFiles extends ModelDescription {
+  /** By Hugging Face names. */
+  readonly entries: ReadonlyMap<string, WeightEntry>;
+  /** The header, where it is a GGUF file. */
+  readonly gguf?: { readonly header: GgufFile; readonly file: OpenFile };
   tokenizerSource(): TokenizerSource;
   close(): void;
 }
 
-function openModel(path: string): OpenModel {
+/**
+ * Opens and checks a model without reading its weights: every one is there in the shape that the configuration says.
+ * Throws as `loadBaseModel` does.
+ */
+export function openModelFiles(path: string): ModelFiles {
   const absolute = resolve(path);
   const status = statSync(absolute, { throwIfNoEntry: false });
   if (!status)
@@ -104,17 +112,20 @@ function openModel(path: string): OpenModel {
   return openGguf(absolute);
 }
 
-function openGguf(path: string): OpenModel {
+function openGguf(path: string): ModelFiles {
   const file = openFile(path);
   try {
     const gguf = readHeader(file);
-    const config = ggufConfig(gguf);
-    const entries = new Map<string, Entry>();
+    const config = ggufConfig(gguf, file);
+    const layout = { family: ggufFamily(gguf), headWidth: config.headWidth };
+    const entries = new Map<string, WeightEntry>();
     for (const [name, tensor] of ggufTensorNames(gguf)) {
-      entries.set(name, { file, ...tensor, read: () => readGgufWeight(file, tensor, name, config) });
+      const read = () => finite(file, name, readGgufWeight(file, tensor, name, layout));
+      entries.set(name, { file, ...tensor, read });
     }
     return {
       ...described(path, 'gguf', config, entries),
+      gguf: { header: gguf, file },
       tokenizerSource: () => ggufTokenizerSource(gguf, config.vocabulary),
       close: () => file.close(),
     };
@@ -131,7 +142,7 @@ function readHeader(file: OpenFile): GgufFile {
   return readGguf(file);
 }
 
-function openFolder(folder: string): OpenModel {
+function openFolder(folder: string): ModelFiles {
   if (!existsSync(join(folder, 'config.json'))) throw notAModelFolder(folder);
   const config = readHuggingFaceConfig(folder);
   const files = new Set<OpenFile>();
@@ -140,14 +151,14 @@ function openFolder(folder: string): OpenModel {
     files.clear();
   };
   try {
-    const entries = new Map<string, Entry>();
+    const entries = new Map<string, WeightEntry>();
     for (const path of weightFiles(folder)) {
       const file = openFile(path);
       files.add(file);
       for (const [name, tensor] of readSafetensorsHeader(file).tensors) {
         if (entries.has(name))
           throw new UserError(`${path}: the tensor ${quoted(name)} is also in ${entries.get(name)?.file.path}.`);
-        entries.set(name, safetensorsEntry(file, tensor));
+        entries.set(name, { file, ...tensor, read: () => finite(file, name, readSafetensorsTensor(file, tensor)) });
       }
     }
     dropHarmless(config, entries);
@@ -162,12 +173,14 @@ function openFolder(folder: string): OpenModel {
   }
 }
 
-function safetensorsEntry(file: OpenFile, tensor: SafetensorsTensor): Entry {
-  return { file, ...tensor, read: () => readSafetensorsTensor(file, tensor) };
+function finite({ path }: OpenFile, name: string, weight: WeightTensor): WeightTensor {
+  const bad = firstNotFinite(weight.data);
+  if (bad < 0) return weight;
+  throw new UserError(`${path}: ${name} holds ${weight.data[bad]} (number ${count(bad)}); the file is damaged.`);
 }
 
 /** Old checkpoints also hold the rotary frequencies, and tied ones a second copy of the embedding: both follow from the rest. */
-function dropHarmless(config: LlamaConfig, entries: Map<string, Entry>): void {
+function dropHarmless(config: LlamaConfig, entries: Map<string, WeightEntry>): void {
   for (const name of entries.keys()) {
     if (/^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$/.test(name)) entries.delete(name);
   }
@@ -180,7 +193,7 @@ function described(
   path: string,
   kind: ModelDescription['kind'],
   config: LlamaConfig,
-  entries: ReadonlyMap<string, Entry>,
+  entries: ReadonlyMap<string, WeightEntry>,
 ) {
   checkShapes(path, llamaWeightShapes(config), new Map([...entries].map(([name, entry]) => [name, entry.shape])));
   const parameters = parameterCount(config);
@@ -192,7 +205,7 @@ function described(
  * Name, type and shape of a weight, and the first and last 4 KB of its numbers: models of one architecture have the
  * same headers, and fine-tuning moves nearly every number.
  */
-function addToIdentity(identity: Hash, name: string, { file, format, shape, offset, bytes }: Entry): void {
+function addToIdentity(identity: Hash, name: string, { file, format, shape, offset, bytes }: WeightEntry): void {
   identity.update(`${name} ${format.name} ${shape.join('x')}\n`);
   const sample = new Uint8Array(Math.min(4096, bytes));
   for (const at of [offset, offset + bytes - sample.length]) {

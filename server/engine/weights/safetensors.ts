@@ -73,7 +73,10 @@ export function writeSafetensors(
   writeFileAtomically(path, safetensorsChunks(tensors, options));
 }
 
-/** The bytes of a safetensors file, header first. */
+/**
+ * The bytes of a safetensors file, header first. The numbers of each tensor are asked for once, when its turn comes: they
+ * may be read at that moment.
+ */
 export function* safetensorsChunks(
   tensors: ReadonlyMap<string, WeightTensor>,
   options: SafetensorsOptions = {},
@@ -84,12 +87,9 @@ export function* safetensorsChunks(
   header.__metadata__ = { format: 'pt', ...options.metadata };
   let end = 0;
   for (const name of names) {
-    const { shape, data } = tensors.get(name) as WeightTensor;
-    const elements = shape.reduce((product, size) => product * size, 1);
-    if (elements !== data.length)
-      throw new Error(`${name}: shape [${shape}] does not describe ${data.length} numbers.`);
+    const { shape } = tensors.get(name) as WeightTensor;
     const begin = end;
-    end += elements * format.blockBytes;
+    end += elementsOf(shape) * format.blockBytes;
     header[name] = { dtype: format.name, shape, data_offsets: [begin, end] };
   }
   const json = Buffer.from(JSON.stringify(header), 'utf8');
@@ -98,10 +98,17 @@ export function* safetensorsChunks(
   json.copy(padded, 8);
   yield padded;
   for (const name of names) {
-    const { data } = tensors.get(name) as WeightTensor;
+    const tensor = tensors.get(name) as WeightTensor;
+    const { data } = tensor;
+    if (elementsOf(tensor.shape) !== data.length)
+      throw new Error(`${name}: shape [${tensor.shape}] does not describe ${data.length} numbers.`);
     const numbers = format === BF16 ? toBF16(data) : data;
     yield new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
   }
+}
+
+function elementsOf(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1);
 }
 
 function readHeaderObject(file: OpenFile): { header: object; dataStart: number } {
@@ -148,7 +155,7 @@ function checkedTensor(file: OpenFile, dataStart: number, name: string, value: u
       `lies at ${count(begin)}…${count(end)}, past the ${count(file.size - dataStart)} bytes of data; the file is cut short or damaged`,
     );
   }
-  const elements = (shape as number[]).reduce((product, size) => product * size, 1);
+  const elements = elementsOf(shape as number[]);
   const format = FORMATS[dtype];
   if (elements * format.blockBytes !== end - begin) {
     return fail(

@@ -1,5 +1,5 @@
 import type { LlamaConfig } from '../../../models/llama.ts';
-import { writeFolderAtomically } from './files.ts';
+import { type Chunks, writeFolderAtomically } from './files.ts';
 import { toHuggingFaceConfig } from './huggingface.ts';
 import { checkShapes, llamaWeightShapes } from './llamaWeights.ts';
 import { safetensorsChunks } from './safetensors.ts';
@@ -22,11 +22,13 @@ export interface BaseModelContent {
  */
 export function writeBaseModel(folder: string, { config, weights, tokenizer, format }: BaseModelContent): void {
   checkShapes(folder, llamaWeightShapes(config), new Map([...weights].map(([name, { shape }]) => [name, shape])));
+  const chunks = safetensorsChunks(weights, { format });
+  writeFolderAtomically(folder, new Map([['model.safetensors', chunks], ...modelTexts(config, tokenizer)]));
+}
+
+/** The files beside the weights that make a model's folder. */
+export function modelTexts(config: LlamaConfig, tokenizer: Tokenizer): Map<string, Chunks> {
   const json = { ...toHuggingFaceConfig(config), eos_token_id: tokenizer.endIds[0] };
-  const files = new Map<string, Iterable<Uint8Array | string>>([
-    ['model.safetensors', safetensorsChunks(weights, { format })],
-    ['config.json', [`${JSON.stringify(json, null, 2)}\n`]],
-  ]);
-  for (const [name, content] of tokenizerFiles(tokenizer)) files.set(name, [content]);
-  writeFolderAtomically(folder, files);
+  const texts = [['config.json', `${JSON.stringify(json, null, 2)}\n`] as const, ...tokenizerFiles(tokenizer)];
+  return new Map(texts.map(([name, text]) => [name, [text]]));
 }

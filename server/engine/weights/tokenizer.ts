@@ -2,7 +2,7 @@ import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
 import { UserError } from '../../errors.ts';
 import { type ChatTemplate, compileChatTemplate } from './chatTemplate.ts';
 import { escaped, quoted, shown } from './files.ts';
-import { checkTokenizerJson, type TokenizerJson } from './tokenizerJson.ts';
+import { checkTokenizerJson, isByteLevel, type TokenizerJson } from './tokenizerJson.ts';
 import type { ChatMessage, Tokenizer } from './types.ts';
 
 /** What a tokenizer is made of, whether it came from a GGUF file or from a Hugging Face folder. */
@@ -41,6 +41,20 @@ export function tokenizerFiles(tokenizer: Tokenizer): Map<string, string> {
   if (!(tokenizer instanceof ModelTokenizer))
     throw new Error('tokenizerFiles: not a tokenizer that was read from a model.');
   return tokenizer.files();
+}
+
+/** What a tokenizer that was read from a model is made of, checked. */
+export interface TokenizerContent extends Pick<TokenizerSource, 'where' | 'namedTokens' | 'chatTemplate'> {
+  readonly json: TokenizerJson;
+  /** Ids before and after every plain text. */
+  readonly prefix: readonly number[];
+  readonly suffix: readonly number[];
+}
+
+export function tokenizerContent(tokenizer: Tokenizer): TokenizerContent {
+  if (!(tokenizer instanceof ModelTokenizer))
+    throw new Error('tokenizerContent: not a tokenizer that was read from a model.');
+  return tokenizer.content();
 }
 
 class ModelTokenizer implements Tokenizer {
@@ -97,6 +111,11 @@ class ModelTokenizer implements Tokenizer {
       );
     }
     return this.encodePlain(this.template.render(messages, { ...options, namedTokens: this.source.namedTokens }));
+  }
+
+  content(): TokenizerContent {
+    const { json, prefix, suffix } = this;
+    return { ...this.source, json, prefix, suffix };
   }
 
   files(): Map<string, string> {
@@ -170,13 +189,6 @@ function surroundingIds(library: LibraryTokenizer, source: TokenizerSource): { p
 
 function idOf(library: LibraryTokenizer, token: string | undefined): number | undefined {
   return token === undefined ? undefined : library.token_to_id(token);
-}
-
-function isByteLevel(decoder: unknown): boolean {
-  const step = decoder as { type?: unknown; decoders?: unknown } | null;
-  if (step?.type === 'Sequence')
-    return Array.isArray(step.decoders) && step.decoders.length === 1 && isByteLevel(step.decoders[0]);
-  return step?.type === 'ByteLevel';
 }
 
 /**

@@ -217,3 +217,11 @@ function object(where: string, field: string, value: unknown): JsonObject {
     throw new UserError(`${where}: ${field} is not an object.`);
   return value as JsonObject;
 }
+
+/** Whether the decoder joins the bytes that tokens spell in GPT-2's alphabet. */
+export function isByteLevel(decoder: unknown): boolean {
+  const step = decoder as { type?: unknown; decoders?: unknown } | null;
+  if (step?.type === 'Sequence')
+    return Array.isArray(step.decoders) && step.decoders.length === 1 && isByteLevel(step.decoders[0]);
+  return step?.type === 'ByteLevel';
+}

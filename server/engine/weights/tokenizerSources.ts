@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts';
 import { listed, quoted, readJson, readText } from './files.ts';
 import type { GgufFile, GgufValue } from './gguf.ts';
 import type { TokenizerSource } from './tokenizer.ts';
-import { GPT2_PATTERN, splitAt, splitMerge } from './tokenizerJson.ts';
+import { GPT2_PATTERN, isByteLevel, splitAt, splitMerge, type TokenizerJson } from './tokenizerJson.ts';
 
 /** Where a tokenizer's parts lie: in a GGUF file's metadata, or in the files of a Hugging Face folder. */
 
@@ -51,6 +51,36 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   megrez: LIKE_QWEN2,
   tekken: { patterns: [TEKKEN], ignoreMerges: true, addBos: true },
 };
+
+/**
+ * The name in tokenizer.ggml.pre for what a checked tokenizer.json does, or undefined where there is none. That a text is
+ * brought to Unicode's composed form first has no name: llama.cpp leaves it out.
+ */
+export function preTokenizerName({ model, normalizer, pre_tokenizer, decoder }: TokenizerJson): string | undefined {
+  const patterns = patternsOf(pre_tokenizer);
+  const composes = (normalizer as { type?: unknown } | null)?.type ?? 'NFC';
+  if (patterns === undefined || composes !== 'NFC' || !isByteLevel(decoder)) return undefined;
+  const ignoreMerges = (model as { ignore_merges?: unknown }).ignore_merges === true;
+  const same = (kind: PreTokenizer) =>
+    String(kind.patterns) === String(patterns) && (kind.ignoreMerges ?? false) === ignoreMerges;
+  return Object.keys(PRE_TOKENIZERS).find((name) => same(PRE_TOKENIZERS[name]));
+}
+
+/** The patterns of a checked pre-tokenizer that only cuts, and spells bytes at the end; else undefined. */
+function patternsOf(step: unknown): string[] | undefined {
+  const { type, pretokenizers, pattern, behavior, add_prefix_space, use_regex } = (step ?? {}) as Record<
+    string,
+    unknown
+  >;
+  if (type === 'ByteLevel') return add_prefix_space === true || use_regex !== false ? undefined : [];
+  if (type === 'Split') {
+    const { Regex } = pattern as { Regex?: unknown };
+    return typeof Regex === 'string' && behavior === 'Isolated' ? [Regex] : undefined;
+  }
+  if (type !== 'Sequence' || !Array.isArray(pretokenizers)) return undefined;
+  const parts = pretokenizers.map(patternsOf);
+  return parts.every((part) => part !== undefined) ? parts.flat() : undefined;
+}
 
 /** ggml's token types that matter: 3 control (special), 4 added by the user of the tokenizer. */
 const CONTROL = 3;

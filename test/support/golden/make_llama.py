@@ -1,7 +1,7 @@
-"""Golden values of two tiny Llama models, from Transformers and PEFT.
+"""Golden values of tiny models of the Llama family, from Transformers and PEFT.
 
     pip install torch transformers peft tokenizers safetensors numpy
-    python make_llama.py        rewrites llama.json, tied/ and untied/ beside this file
+    python make_llama.py        rewrites llama.json, tied/, untied/, families.json and the families' folders beside this
 
 Every value is float32 on the CPU. Weights come from numpy's seeded generator, so a second run writes the same bytes.
 What each field holds is in README.md.
@@ -18,9 +18,9 @@ import tokenizers
 import torch
 import transformers
 from peft import LoraConfig, PeftModel, get_peft_model
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, LlamaConfig
-from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen3Config
 
 from golden_json import number, numbers, write
 
@@ -43,34 +43,74 @@ VARIANTS = {
     'untied': dict(num_key_value_heads=1, head_dim=16, rms_norm_eps=1e-6, tie_word_embeddings=False,
                    rope_parameters={'rope_type': 'default', 'rope_theta': 500000.0}),
 }
+WANTED = ['model.embed_tokens.weight', 'model.layers.0.self_attn.k_proj.weight', 'model.layers.1.mlp.down_proj.weight']
+# What the other families add, on a smaller shape. The wavelengths of llama3 are 6, 20, 63 and 199 positions: the first
+# is kept, the second between, and the others are divided.
+SMALLER = {**COMMON, 'hidden_size': 16, 'intermediate_size': 24, 'num_key_value_heads': 2, 'rms_norm_eps': 1e-5}
+LLAMA3 = {'rope_type': 'llama3', 'rope_theta': 100.0, 'factor': 8.0, 'low_freq_factor': 1.0, 'high_freq_factor': 4.0,
+          'original_max_position_embeddings': 32}
+FAMILIES = {  # (the seed of the weights, the configuration's class, what it adds)
+    'llama3': (42, LlamaConfig, dict(head_dim=8, tie_word_embeddings=True, rope_parameters=LLAMA3)),
+    'biased': (43, LlamaConfig, dict(head_dim=4, tie_word_embeddings=False, attention_bias=True,
+                                     rope_parameters={'rope_type': 'linear', 'rope_theta': 10000.0, 'factor': 2.5})),
+    'qwen2': (40, Qwen2Config, dict(head_dim=4, tie_word_embeddings=False, sliding_window=8, use_sliding_window=False,
+                                    rope_parameters={'rope_type': 'default', 'rope_theta': 1000000.0})),
+    'qwen3': (43, Qwen3Config, dict(head_dim=8, tie_word_embeddings=True,
+                                    rope_parameters={'rope_type': 'default', 'rope_theta': 1000000.0})),
+}
+AT = 'model.layers.0.self_attn'
+WANTED_OF = {
+    'llama3': [f'{AT}.k_proj.weight'],
+    'biased': [f'{AT}.q_proj.bias', f'{AT}.k_proj.weight', f'{AT}.o_proj.bias'],
+    'qwen2': [f'{AT}.q_proj.bias', f'{AT}.k_proj.bias', f'{AT}.v_proj.bias'],
+    'qwen3': [f'{AT}.q_norm.weight', f'{AT}.k_norm.weight', f'{AT}.k_proj.weight'],
+}
+OLDER = ('tied', 'llama3')  # saved with the config keys of Transformers 4
+# Where the tokenizers of the families cut before merging, as their tokenizer.json files say it.
+WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def main():
     torch.set_num_threads(1)
-    golden = {'versions': {'torch': torch.__version__, 'transformers': transformers.__version__,
-                           'peft': peft.__version__, 'tokenizers': tokenizers.__version__,
-                           'numpy': numpy.__version__},
-              'script': 'make_llama.py', 'models': {}}
+    versions = {'torch': torch.__version__, 'transformers': transformers.__version__, 'peft': peft.__version__,
+                'tokenizers': tokenizers.__version__, 'numpy': numpy.__version__}
+    golden = {'versions': versions, 'script': 'make_llama.py', 'models': {}}
     for seed, (name, shape) in enumerate(VARIANTS.items()):
-        folder = HERE / name
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        save_tokenizer(folder, begins=name == 'untied')
-        save_base(folder, LlamaConfig(**COMMON, **shape), seed, name)
-        golden['models'][name] = measure(folder, name, seed)
+        golden['models'][name] = model(name, LlamaConfig(**COMMON, **shape), seed, WANTED)
     golden['models']['tied']['reward'] = reward(HERE / 'tied', seed=31)
     write(HERE / 'llama.json', golden)
+    golden = {'versions': versions, 'script': 'make_llama.py', 'models': {}}
+    for name, (seed, kind, shape) in FAMILIES.items():
+        golden['models'][name] = model(name, kind(**SMALLER, **shape), seed, WANTED_OF[name])
+    write(HERE / 'families.json', golden)
     size = sum(f.stat().st_size for f in HERE.rglob('*') if f.is_file() and '__pycache__' not in f.parts)
     print(f'{size / 1024:.0f} KiB in all')
 
 
+def model(name, config, seed, wanted):
+    folder = HERE / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    save_tokenizer(folder, name)
+    save_base(folder, config, seed, name)
+    return measure(folder, name, seed, wanted)
+
+
 # --- the folders ------------------------------------------------------------------------------------------------------
-def save_tokenizer(folder, begins):
-    """A byte-level BPE of 64 entries. `begins`: <|endoftext|> is put before every text."""
+def save_tokenizer(folder, name):
+    """A byte-level BPE of 64 entries that cuts as the family does; some put <|endoftext|> before every text."""
+    begins = name in ('untied', 'llama3')
     merges = [tuple(m.split(' ')) for m in MERGES.split(',')]
     entries = SPECIAL + list("ĠĊabcdefghijklmnopqrstuvwxyz.,?!'") + [a + b for a, b in merges]
-    tok = Tokenizer(models.BPE(vocab={t: i for i, t in enumerate(entries)}, merges=merges))
+    vocab = {t: i for i, t in enumerate(entries)}
+    tok = Tokenizer(models.BPE(vocab=vocab, merges=merges, ignore_merges=name == 'llama3'))
     tok.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if name in ('llama3', 'qwen2', 'qwen3'):
+        cut = pre_tokenizers.Split(Regex(WORDS % (r'\p{N}{1,3}' if name == 'llama3' else r'\p{N}')), 'isolated')
+        spell = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        tok.pre_tokenizer = pre_tokenizers.Sequence([cut, spell])
+    if name in ('qwen2', 'qwen3'):
+        tok.normalizer = normalizers.NFC()
     tok.decoder = decoders.ByteLevel()
     tok.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in SPECIAL])
     if begins:
@@ -84,29 +124,44 @@ def save_tokenizer(folder, begins):
 
 def save_base(folder, config, seed, name):
     """tied: float32 in one file and the config keys of Transformers 4; untied: bfloat16 in shards and those of 5."""
-    model = LlamaForCausalLM(config)
+    model = AutoModelForCausalLM.from_config(config)
     rng = numpy.random.default_rng(seed)
     for key, p in sorted(model.named_parameters()):
         value = rng.standard_normal(p.shape)
-        value = 1 + 0.2 * value if p.ndim == 1 else value * (0.4 if 'embed' in key else 1.3 / math.sqrt(p.shape[1]))
+        if key.endswith('.bias'):
+            value = 0.5 * value
+        else:
+            value = 1 + 0.2 * value if p.ndim == 1 else value * (0.4 if 'embed' in key else 1.3 / math.sqrt(p.shape[1]))
         p.data = torch.tensor(value, dtype=torch.float32)
     if name == 'untied':
         model.to(torch.bfloat16).save_pretrained(folder, max_shard_size='30KB')
     else:
         model.save_pretrained(folder)
+    if name in OLDER:
         path = folder / 'config.json'
         older = json.loads(path.read_text())
-        older['rope_theta'] = older.pop('rope_parameters')['rope_theta']
+        rope = older.pop('rope_parameters')
+        older['rope_theta'] = rope.pop('rope_theta')
+        if rope['rope_type'] != 'default':
+            older['rope_scaling'] = rope
         older['torch_dtype'] = older.pop('dtype')
-        del older['head_dim'], older['transformers_version']
+        del older['transformers_version']
+        if name == 'tied':
+            del older['head_dim']
         path.write_text(json.dumps(older, indent=2) + '\n')
 
 
 def load(folder, kind=AutoModelForCausalLM, **options):
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager', **options).eval()
-    want = VARIANTS[folder.name]
-    assert model.config.rope_parameters['rope_theta'] == want['rope_parameters']['rope_theta']
-    assert model.model.layers[0].self_attn.head_dim == want['head_dim']
+    want = VARIANTS.get(folder.name) or FAMILIES[folder.name][2]
+    found = model.config.rope_parameters
+    assert all(found[key] == value for key, value in want['rope_parameters'].items()), found
+    attention = model.model.layers[0].self_attn
+    assert attention.head_dim == want['head_dim']
+    assert attention.q_proj.bias is None or attention.q_proj.bias.abs().min() > 0
+    if folder.name == 'llama3':
+        kept = model.model.rotary_emb.inv_freq * 100 ** (torch.arange(4) / 4)
+        assert kept[0] == 1 and 1 / 8 < kept[1] < 0.9 and torch.allclose(kept[2:], torch.tensor(1 / 8)), kept
     return model
 
 
@@ -191,7 +246,7 @@ def greedy(model, batch):
     return answers
 
 
-def measure(folder, name, seed):
+def measure(folder, name, seed, wanted):
     tok = AutoTokenizer.from_pretrained(folder)
     batch = encode(tok, ROWS)
     ids, mask, lengths, prompts = batch
@@ -214,8 +269,7 @@ def measure(folder, name, seed):
     golden['base'] = {'logits': [numbers(logits[r, :n]) for r, n in enumerate(lengths)],
                       'logps': [numbers(l) for l in logps], 'greedy': greedy(model, batch),
                       **at_temperature(logits, batch)}
-    golden['fullParameter'] = gradients(model, loss, [
-        'model.embed_tokens.weight', 'model.layers.0.self_attn.k_proj.weight', 'model.layers.1.mlp.down_proj.weight'])
+    golden['fullParameter'] = gradients(model, loss, wanted)
 
     tuned = lora(load(folder), 'CAUSAL_LM', seed + 20)
     at = save_adapter(tuned, folder / 'adapter', name)

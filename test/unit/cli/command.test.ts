@@ -35,7 +35,8 @@ describe('the command line', () => {
   const refused: [command: typeof train, args: string[], sentence: RegExp][] = [
     [generate, model, /^palate generate needs FILE\.jsonl\./],
     [generate, ['a', 'b', ...model], /^palate generate does not know what to do with "b"\./],
-    [generate, ['a'], /^palate generate needs --model PATH\./],
+    [generate, ['--greedy', 'a'], /^--greedy needs --model\.$/],
+    [generate, [...model, '--limit', '3', 'a'], /^--limit is for a project, without --model\.$/],
     [generate, ['--modle', 'm', 'a'], /^palate generate has no flag --modle\. Did you mean --model\?$/],
     [
       generate,
@@ -66,6 +67,9 @@ describe('the command line', () => {
       /^--stage is one of sft, reward, ppo, all, not "rewrd"\. Did you mean reward\?$/,
     ],
     [train, run, /^palate train needs --stage sft\|reward\|ppo\|all\./],
+    [train, ['--stage', 'sft', ...model], /^palate train needs --data FILE\.jsonl\./],
+    [train, ['--stage', 'sft', ...run, '--run', 'r'], /^--run has no place here: --model, --data and --out say all\.$/],
+    [train, ['--resume'], /^--resume has no place here: .*`palate resume` goes on with a run\.$/],
     [train, ['--stage', 'sft', ...run, 'extra'], /^palate train does not know what to do with "extra"\./],
   ];
   for (const [command, args, sentence] of refused) {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import type { LlamaConfig } from '../../../../models/llama.ts';
 import { type Answer, type GenerateOptions, generate } from '../../../../server/engine/generation/generate.ts';
 import { type ActiveAdapter, activate, Model } from '../../../../server/engine/model.ts';
 import { responseLogps } from '../../../../server/engine/scoring.ts';
@@ -34,9 +35,10 @@ describe('generation', () => {
     made: readonly Answer[],
     temperature: number,
     lora = adapter,
+    on: Model = model,
   ) {
     const sequences = made.map(({ ids }, k) => ({ prompt: given[k], response: ids }));
-    const trained = await resultOf(responseLogps(model, lora, sequences, temperature));
+    const trained = await resultOf(responseLogps(on, lora, sequences, temperature));
     made.forEach(({ logps }, k) => {
       assert.equal(logps.length, trained[k].length);
       for (const [t, logp] of logps.entries()) {
@@ -73,6 +75,29 @@ describe('generation', () => {
       1e-4,
     );
   });
+
+  const families: Readonly<Record<string, Partial<LlamaConfig>>> = {
+    'biases of q, k and v': { attentionBias: 'qkv' },
+    'every bias of the attention': { attentionBias: 'qkvo', ropeScaling: { type: 'linear', factor: 2 } },
+    'norms of heads': {
+      headNorms: true,
+      headWidth: 16,
+      ropeScaling: { type: 'factors', factors: [1, 1, 2, 2, 4, 4, 8, 8] },
+    },
+  };
+  for (const [name, config] of Object.entries(families)) {
+    it(`gives them for a model with ${name}`, async () => {
+      const other = tinyModel({ config });
+      const on = new Model(other);
+      try {
+        const lora = activate(tinyAdapter(other));
+        const made = await answers(prompts, {}, on, lora);
+        await checkLogps(prompts, made, 1, lora, on);
+      } finally {
+        await on.release();
+      }
+    });
+  }
 
   it('gives them for several samples of a prompt, mixed with other prompts', async () => {
     const given = [0, 0, 0, 3, 3, 1, 3, 0].map((k) => prompts[k]);

@@ -31,6 +31,10 @@ function start(handlers: Partial<TaskHandlers> = {}) {
       yield* work({ model, maxNewTokens: 1 });
       return { rows: 1, rewards: 1, mean: 0, deviation: 0 };
     },
+    exportModel: async function* ({ model, out }) {
+      yield* work({ model, maxNewTokens: 1 });
+      return { out, format: 'safetensors', parameters: 1, bytes: 1 };
+    },
     async *train({ model }, { signal }) {
       for (let step = 1; !signal.aborted && step < 10_000; step++) {
         log.push(`${model} ${step}`);

@@ -86,18 +86,37 @@ const F32 = 6;
 const BOOL = 7;
 const STRING = 8;
 
+/** The small model as the other families have it. */
+export const smallFamilies: Readonly<Record<'biased' | 'qwen2' | 'qwen3', LlamaConfig>> = {
+  biased: { ...smallConfig, attentionBias: 'qkvo' },
+  qwen2: { ...smallConfig, attentionBias: 'qkv' },
+  qwen3: { ...smallConfig, headWidth: 16, headNorms: true },
+};
+
+function architectureOf({ attentionBias, headNorms }: LlamaConfig): string {
+  if (headNorms) return 'qwen3';
+  return attentionBias === 'qkv' ? 'qwen2' : 'llama';
+}
+
 export function smallMetadata(config: LlamaConfig = smallConfig): Metadata {
+  const architecture = architectureOf(config);
+  const ownWidth = config.headWidth !== config.width / config.heads;
+  const widths = ['key_length', 'value_length'].map((key) => [`attention.${key}`, U32, config.headWidth] as const);
+  const shape: Metadata = [
+    ['block_count', U32, config.layers],
+    ['embedding_length', U32, config.width],
+    ['attention.head_count', U32, config.heads],
+    ['attention.head_count_kv', U32, config.keyValueHeads],
+    ...(ownWidth ? widths : []),
+    ['feed_forward_length', U32, config.feedForward],
+    ['vocab_size', U32, config.vocabulary],
+    ['context_length', U32, config.maxPositions],
+    ['rope.freq_base', F32, config.ropeTheta],
+    ['attention.layer_norm_rms_epsilon', F32, config.normEpsilon],
+  ];
   return [
-    ['general.architecture', STRING, 'llama'],
-    ['llama.block_count', U32, config.layers],
-    ['llama.embedding_length', U32, config.width],
-    ['llama.attention.head_count', U32, config.heads],
-    ['llama.attention.head_count_kv', U32, config.keyValueHeads],
-    ['llama.feed_forward_length', U32, config.feedForward],
-    ['llama.vocab_size', U32, config.vocabulary],
-    ['llama.context_length', U32, config.maxPositions],
-    ['llama.rope.freq_base', F32, config.ropeTheta],
-    ['llama.attention.layer_norm_rms_epsilon', F32, config.normEpsilon],
+    ['general.architecture', STRING, architecture],
+    ...shape.map(([key, type, value]) => [`${architecture}.${key}`, type, value] as const),
     ['tokenizer.ggml.model', STRING, 'gpt2'],
     ['tokenizer.ggml.pre', STRING, 'gpt-2'],
     ['tokenizer.ggml.tokens', STRING, smallTokens],
@@ -142,13 +161,14 @@ export function ggufBytes(
   return Buffer.concat(parts);
 }
 
-/** GGUF's names of our weights, with q and k rows in llama.cpp's order: the inverse of what the reader does. */
+/** GGUF's names of our weights, with Llama's q and k rows in llama.cpp's order: the inverse of what the reader does. */
 export function ggufTensors(
   weights: ReadonlyMap<string, WeightTensor>,
   config: LlamaConfig = smallConfig,
 ): GgufTensorContent[] {
   return [...weights].map(([name, { shape, data }]) => {
-    const ordered = /[qk]_proj/.test(name) ? pairsTogether(data, config.headWidth, shape[1]) : data;
+    const paired = architectureOf(config) === 'llama' && /[qk]_proj/.test(name);
+    const ordered = paired ? pairsTogether(data, config.headWidth, shape[1] ?? 1) : data;
     return {
       name: ggufName(name),
       dimensions: [...shape].reverse(),
@@ -186,7 +206,7 @@ function pairsTogether(data: Float32Array, headWidth: number, columns: number): 
 }
 
 function ggufName(name: string): string {
-  const layer = /^model\.layers\.(\d+)\.(.+)\.weight$/.exec(name);
+  const layer = /^model\.layers\.(\d+)\.(.+)\.(weight|bias)$/.exec(name);
   if (!layer)
     return (
       { 'model.embed_tokens.weight': 'token_embd.weight', 'model.norm.weight': 'output_norm.weight' }[name] ??
@@ -202,8 +222,10 @@ function ggufName(name: string): string {
     'mlp.gate_proj': 'ffn_gate',
     'mlp.up_proj': 'ffn_up',
     'mlp.down_proj': 'ffn_down',
+    'self_attn.q_norm': 'attn_q_norm',
+    'self_attn.k_norm': 'attn_k_norm',
   };
-  return `blk.${layer[1]}.${parts[layer[2]]}.weight`;
+  return `blk.${layer[1]}.${parts[layer[2]]}.${layer[3]}`;
 }
 
 function encoded(type: number, value: unknown): Buffer {

@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
+import { rotaryDivisors } from '../../../../models/llama.ts';
 import { readGguf, readGgufTensor } from '../../../../server/engine/weights/gguf.ts';
-import { ggufConfig, ggufTensorNames, splitRotaryPairs } from '../../../../server/engine/weights/ggufModel.ts';
+import { ggufConfig, ggufTensorNames } from '../../../../server/engine/weights/ggufModel.ts';
+import {
+  ggufName,
+  huggingFaceName,
+  joinRotaryPairs,
+  splitRotaryPairs,
+} from '../../../../server/engine/weights/ggufNames.ts';
+import { llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
 import { UserError } from '../../../../server/errors.ts';
 import {
   ggufBytes,
@@ -8,22 +16,42 @@ import {
   type Metadata,
   memoryFile,
   smallConfig,
+  smallFamilies,
   smallMetadata,
   smallWeights,
 } from './builders.ts';
 
 const U32 = 4;
+const F32 = 6;
+const BOOL = 7;
 const STRING = 8;
 
 /** The configuration that a file with these extra or replaced keys gives. */
 function configWith(...changes: Metadata) {
   const kept = smallMetadata().filter(([key]) => !changes.some(([changed]) => changed === key));
-  const bytes = ggufBytes(
-    [...kept, ...changes.filter(([, , value]) => value !== undefined)],
-    ggufTensors(smallWeights()),
-  );
-  return ggufConfig(readGguf(memoryFile(bytes)));
+  return configOf(ggufBytes([...kept, ...changes.filter(([, , value]) => value !== undefined)], tensors()));
 }
+
+function configOf(bytes: Uint8Array) {
+  const file = memoryFile(bytes);
+  return ggufConfig(readGguf(file), file);
+}
+
+const tensors = (config = smallConfig) => ggufTensors(smallWeights(config), config);
+const divisors = (values: readonly number[]) => ({
+  name: 'rope_freqs.weight',
+  dimensions: [values.length],
+  type: 0,
+  bytes: new Uint8Array(Float32Array.from(values).buffer),
+});
+
+const llama3 = {
+  type: 'llama3',
+  factor: 32,
+  lowFrequencyFactor: 1,
+  highFrequencyFactor: 4,
+  originalPositions: 8192,
+} as const;
 
 const refused = (pattern: RegExp) => (error: unknown) => error instanceof UserError && pattern.test(error.message);
 
@@ -34,7 +62,7 @@ describe('GGUF', () => {
     assert.deepEqual(gguf.metadata.get('tokenizer.ggml.merges'), ['h e', 'he l', 'Ġ h']);
     assert.equal(gguf.metadata.get('tokenizer.ggml.add_bos_token'), false);
     assert.deepEqual(gguf.tensors.get('blk.1.attn_k.weight')?.shape, [16, 32]);
-    assert.deepEqual(ggufConfig(gguf), smallConfig);
+    assert.deepEqual(configWith(), smallConfig);
   });
 
   it('reads a tensor larger than one piece', () => {
@@ -51,15 +79,13 @@ describe('GGUF', () => {
   it('gives names, and the output head, as Hugging Face has them', () => {
     const gguf = readGguf(memoryFile(ggufBytes(smallMetadata(), ggufTensors(smallWeights()))));
     assert.deepEqual([...ggufTensorNames(gguf).keys()].sort(), [...smallWeights().keys()].sort());
-    const tied = readGguf(
-      memoryFile(
-        ggufBytes(
-          smallMetadata(),
-          ggufTensors(smallWeights()).filter(({ name }) => name !== 'output.weight'),
-        ),
+    const tied = configOf(
+      ggufBytes(
+        smallMetadata(),
+        tensors().filter(({ name }) => name !== 'output.weight'),
       ),
     );
-    assert.equal(ggufConfig(tied).tiedEmbedding, true);
+    assert.equal(tied.tiedEmbedding, true);
   });
 
   it("takes what the metadata leaves out from llama.cpp's defaults", () => {
@@ -72,15 +98,76 @@ describe('GGUF', () => {
     );
   });
 
+  it('reads Qwen2, Qwen3, and Llama with biases', () => {
+    for (const [name, config] of Object.entries(smallFamilies)) {
+      assert.deepEqual(configOf(ggufBytes(smallMetadata(config), tensors(config))), config, name);
+    }
+  });
+
+  it("gives every family's tensors names that lead back, and q and k of Llama alone an order of their own", () => {
+    for (const [family, config] of [...Object.entries(smallFamilies), ['llama', smallConfig] as const]) {
+      const name = family === 'biased' ? 'llama' : (family as 'llama' | 'qwen2' | 'qwen3');
+      for (const { name: weight } of llamaWeightShapes(config)) {
+        const inFile = ggufName(weight, name);
+        assert.ok(inFile !== undefined, weight);
+        assert.equal(huggingFaceName(inFile, name), weight);
+      }
+    }
+    assert.equal(ggufName('model.layers.0.self_attn.q_norm.weight', 'qwen2'), undefined);
+    assert.equal(huggingFaceName('blk.0.attn_q_norm.weight', 'llama'), undefined);
+    assert.equal(huggingFaceName('blk.0.attn_output.bias', 'qwen2'), undefined);
+  });
+
+  it('reads linear scaling, with and without its type, and the older key', () => {
+    const linear = { ...smallConfig, ropeScaling: { type: 'linear', factor: 4 } };
+    assert.deepEqual(
+      configWith(['llama.rope.scaling.type', STRING, 'linear'], ['llama.rope.scaling.factor', F32, 4]),
+      linear,
+    );
+    assert.deepEqual(configWith(['llama.rope.scaling.factor', F32, 4]), linear);
+    assert.deepEqual(configWith(['llama.rope.scale_linear', F32, 4]), linear);
+    assert.deepEqual(configWith(['llama.rope.scaling.type', STRING, 'linear']), smallConfig);
+    assert.deepEqual(
+      configWith(['llama.rope.scaling.type', STRING, 'none'], ['llama.rope.scaling.factor', F32, 4]),
+      smallConfig,
+    );
+  });
+
+  it("recognises Llama 3's scaling in the divisors, and keeps others as they are", () => {
+    const withDivisors = (values: readonly number[], ...more: Metadata) =>
+      configOf(ggufBytes([...smallMetadata(), ...more], [...tensors(), divisors(values)])).ropeScaling;
+    // Wavelengths at theta 10,000 and four pairs: 2π · 10^k for k = 0…3; the last lies between 8192 / 4 and 8192.
+    const between = (8192 / (2000 * Math.PI) - 1) / 3;
+    const scaled = [1, 1, 1, 1 / ((1 - between) / 32 + between)];
+    const largest = Math.fround(scaled[3]);
+    assert.deepEqual(withDivisors([1, 1, 1, 1]), undefined);
+    assert.deepEqual(withDivisors([1, 1.5, 3, 3]), { type: 'factors', factors: [1, 1.5, 3, 3] });
+    assert.deepEqual(withDivisors(scaled), { type: 'factors', factors: [1, 1, 1, largest] });
+    assert.throws(() => withDivisors([1, 1, 1]), refused(/rope_freqs\.weight is \[3\]; one number .* 4 rotary pairs/));
+    assert.throws(() => withDivisors([1, 0, 1, 1]), refused(/rope_freqs\.weight: a factor is 0/));
+    assert.throws(() => withDivisors([1, Number.NaN, 1, 1]), refused(/a factor is NaN/));
+    const linear = ['llama.rope.scaling.factor', F32, 2] as const;
+    assert.throws(() => withDivisors(scaled, linear), refused(/rope_freqs\.weight and a linear scaling/));
+    const wide = { ...smallConfig, width: 64, headWidth: 16, ropeTheta: 500000, ropeScaling: llama3 };
+    const file = ggufBytes(smallMetadata(wide), [...tensors(wide), divisors(rotaryDivisors(wide))]);
+    assert.deepEqual(configOf(file), wide);
+  });
+
   it('refuses other architectures and what is not built, by name', () => {
     const cases: [Metadata[number], RegExp][] = [
-      [['general.architecture', STRING, 'gemma3'], /general\.architecture is "gemma3"; Palate reads .*"llama"/],
+      [
+        ['general.architecture', STRING, 'gemma3'],
+        /general\.architecture is "gemma3"; Palate reads .*"llama", "qwen2", "qwen3"/,
+      ],
       [['general.architecture', STRING, undefined], /general\.architecture is missing/],
       [['general.type', STRING, 'adapter'], /general\.type is "adapter"/],
       [['split.count', U32, 3], /one of 3 parts/],
-      [['llama.rope.scaling.type', STRING, 'yarn'], /llama\.rope\.scaling\.type "yarn"/],
+      [['llama.rope.scaling.type', STRING, 'yarn'], /llama\.rope\.scaling\.type is "yarn": this way of scaling/],
       [['llama.attention.sliding_window', U32, 4096], /sliding_window is 4,096/],
       [['llama.expert_count', U32, 8], /expert_count is 8/],
+      [['llama.attention.causal', BOOL, false], /attention\.causal is false/],
+      [['llama.rope.dimension_sections', U32, [1, 1, 2, 0]], /dimension_sections is a list of 4/],
+      [['llama.rope.scaling.factor', F32, -2], /rope\.scaling\.factor: the factor is -2/],
       [['llama.rope.dimension_count', U32, 4], /dimension_count is 4, and a head is 8 wide/],
       [['llama.block_count', U32, undefined], /llama\.block_count is missing/],
       [['llama.block_count', U32, 1_000_000_000], /llama\.block_count is 1,000,000,000; .*from 1 to 1,000/],
@@ -93,15 +180,15 @@ describe('GGUF', () => {
     assert.equal(configWith(['llama.rope.scaling.type', STRING, 'none']).layers, 2);
   });
 
-  it('refuses biases, frequency factors and strange tensors, by name', () => {
+  it('refuses strange tensors, by name', () => {
     const extra = (name: string) => {
       const tensor = { name, dimensions: [32], type: 0, bytes: new Uint8Array(128) };
       return ggufTensorNames(
         readGguf(memoryFile(ggufBytes(smallMetadata(), [...ggufTensors(smallWeights()), tensor]))),
       );
     };
-    assert.throws(() => extra('blk.0.attn_q.bias'), refused(/biases \(blk\.0\.attn_q\.bias\)/));
-    assert.throws(() => extra('rope_freqs.weight'), refused(/rope_freqs\.weight asks for scaled rotary/));
+    assert.throws(() => extra('blk.0.ffn_up.bias'), refused(/"llama" does not have: blk\.0\.ffn_up\.bias/));
+    assert.throws(() => extra('blk.0.attn_q_norm.weight'), refused(/does not have: blk\.0\.attn_q_norm\.weight/));
     assert.throws(() => extra('blk.0.ffn_gate_exps.weight'), refused(/does not have: blk\.0\.ffn_gate_exps\.weight/));
     assert.throws(() => extra('blk.0.constructor.weight'), refused(/blk\.0\.constructor\.weight/));
   });
@@ -209,7 +296,9 @@ describe('GGUF', () => {
     const halves = (pair: number): [number, number] => [pair, pair + headWidth / 2];
     const score = (q: number[], k: number[]) => q.reduce((sum, value, i) => sum + value * k[i], 0);
     const stored = score(rotate(project(query, x), 7, neighbours), rotate(project(key, y), 3, neighbours));
-    const [q, k] = [query, key].map((weight) => splitRotaryPairs(weight, headWidth, columns));
+    const [q, k] = [query, key].map((weight) => splitRotaryPairs(weight, { headWidth, columns }));
+    const back = joinRotaryPairs(q, { headWidth, columns });
+    assert.deepEqual(back, query);
     assert.ok(Math.abs(score(rotate(project(q, x), 7, halves), rotate(project(k, y), 3, halves)) - stored) < 1e-9);
     const unpermuted = score(rotate(project(query, x), 7, halves), rotate(project(key, y), 3, halves));
     assert.ok(Math.abs(unpermuted - stored) > 1e-3, 'without the permutation the scores differ');

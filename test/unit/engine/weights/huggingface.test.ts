@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LlamaConfig } from '../../../../models/llama.ts';
+import type { LlamaConfig, RopeScaling } from '../../../../models/llama.ts';
 import { readHuggingFaceConfig, toHuggingFaceConfig } from '../../../../server/engine/weights/huggingface.ts';
 import { UserError } from '../../../../server/errors.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
-import { smallConfig } from './builders.ts';
+import { smallConfig, smallFamilies } from './builders.ts';
 
 const refused = (pattern: RegExp) => (error: unknown) => error instanceof UserError && pattern.test(error.message);
 
@@ -49,10 +49,6 @@ describe('Hugging Face config.json', () => {
       5e5,
     );
     assert.throws(
-      () => readWith({ rope_parameters: { rope_type: 'llama3', factor: 8 } }),
-      refused(/rope_parameters\.rope_type is "llama3"/),
-    );
-    assert.throws(
       () => readWith({ rope_parameters: { rope_theta: 'big' } }),
       refused(/rope_parameters\.rope_theta is "big"/),
     );
@@ -63,13 +59,68 @@ describe('Hugging Face config.json', () => {
     );
   });
 
+  it('reads and writes every way of scaling rotary positions', () => {
+    const scalings: RopeScaling[] = [
+      { type: 'linear', factor: 2.5 },
+      { type: 'llama3', factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4, originalPositions: 32 },
+      { type: 'factors', factors: [1, 1.5, 2, 8] },
+    ];
+    for (const ropeScaling of scalings) {
+      const config = { ...smallConfig, ropeScaling };
+      assert.deepEqual(read(toHuggingFaceConfig(config)), config);
+    }
+    const llama3 = { factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    const older = { type: 'llama3', ...llama3, original_max_position_embeddings: 16 };
+    const newer = { rope_type: 'llama3', rope_theta: 5e5, ...llama3 };
+    assert.deepEqual(readWith({ rope_scaling: older }).ropeScaling, { ...scalings[1], originalPositions: 16 });
+    const both = readWith({ rope_theta: undefined, rope_parameters: newer });
+    assert.deepEqual([both.ropeTheta, both.ropeScaling], [5e5, { ...scalings[1], originalPositions: 64 }]);
+    assert.equal(readWith({ rope_scaling: { type: 'default' } }).ropeScaling, undefined);
+  });
+
+  it('refuses scalings that are damaged, by the key', () => {
+    const cases: [unknown, RegExp][] = [
+      [{ rope_type: 'linear' }, /rope_scaling\.factor: /],
+      [{ rope_type: 'linear', factor: '2' }, /rope_scaling\.factor: /],
+      [{ rope_type: 'linear', factor: 0 }, /rope_scaling: the factor is 0/],
+      [{ rope_type: 'llama3', factor: 8 }, /rope_scaling\.low_freq_factor: /],
+      [{ rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 4 }, /must be above the low one, 4/],
+      [{ rope_type: 'longrope', short_factor: [1, 1, 1, 1], long_factor: [2, 2, 2, 2] }, /rope_type is "longrope"/],
+      [{ rope_type: 7 }, /rope_scaling\.rope_type is 7/],
+      ['yarn', /rope_scaling: an object is expected/],
+    ];
+    for (const [scaling, pattern] of cases) {
+      assert.throws(() => readWith({ rope_scaling: scaling }), refused(pattern), JSON.stringify(scaling));
+    }
+    const factors = [1, 1, 1];
+    const short = { rope_type: 'longrope', short_factor: factors, long_factor: factors, attention_factor: 1 };
+    assert.throws(() => readWith({ rope_scaling: short }), refused(/3 factors, and a head has 4 rotary pairs/));
+  });
+
+  it('reads and writes Qwen2, Qwen3 and attention_bias', () => {
+    for (const config of Object.values(smallFamilies)) assert.deepEqual(read(toHuggingFaceConfig(config)), config);
+    const biased = { ...smallFamilies.qwen3, attentionBias: 'qkvo' } as const;
+    assert.deepEqual(read(toHuggingFaceConfig(biased)), biased);
+    const types = Object.values(smallFamilies).map((config) => toHuggingFaceConfig(config).model_type);
+    assert.deepEqual(types, ['llama', 'qwen2', 'qwen3']);
+    const qwen = { model_type: 'qwen2', sliding_window: 4096, use_sliding_window: false, max_window_layers: 21 };
+    assert.equal(readWith({ ...qwen, layer_types: ['full_attention', 'full_attention'] }).attentionBias, 'qkv');
+    assert.equal(readWith({ model_type: 'qwen3', head_dim: undefined }).headWidth, 128);
+    assert.throws(() => readWith({ ...qwen, use_sliding_window: true }), refused(/use_sliding_window is true/));
+  });
+
   it('refuses other models and what is not built, naming the key', () => {
     const cases: [Record<string, unknown>, RegExp][] = [
-      [{ model_type: 'qwen2' }, /config\.json: model_type is "qwen2"; Palate reads models of the type "llama"/],
+      [{ model_type: 'gemma3' }, /config\.json: model_type is "gemma3"; .* the types "llama", "qwen2", "qwen3"/],
       [{ model_type: undefined }, /model_type is missing/],
       [{ hidden_act: 'gelu' }, /hidden_act is .*gelu.*: another activation is not supported/],
-      [{ rope_scaling: { type: 'linear', factor: 2 } }, /rope_scaling is .*: scaled rotary positions/],
-      [{ attention_bias: true }, /attention_bias is true/],
+      [{ rope_scaling: { rope_type: 'dynamic', factor: 2 } }, /rope_scaling\.rope_type is "dynamic": this way/],
+      [{ rope_scaling: { type: 'yarn', factor: 2 } }, /rope_scaling\.type is "yarn": /],
+      [{ rope_parameters: { rope_type: 'mystery' } }, /rope_parameters\.rope_type is "mystery"/],
+      [{ rope_scaling: { rope_type: 'default', mrope_section: [2, 1, 1] } }, /mrope_section is \[2,1,1\]/],
+      [{ use_sliding_window: true }, /use_sliding_window is true/],
+      [{ layer_types: ['full_attention', 'sliding_attention'] }, /layer_types is "sliding_attention"/],
+      [{ num_experts: 8 }, /num_experts is 8/],
       [{ mlp_bias: true }, /mlp_bias/],
       [{ sliding_window: 4096 }, /sliding_window is 4096/],
       [{ partial_rotary_factor: 0.5 }, /partial_rotary_factor/],

@@ -17,7 +17,7 @@ import { UserError } from '../../../../server/errors.ts';
 import { skip } from '../../../support/skip.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { testDataOrSkip } from '../../../support/testData.ts';
-import { ggufBytes, ggufTensors, smallConfig, smallMetadata, smallWeights } from './builders.ts';
+import { ggufBytes, ggufTensors, smallConfig, smallFamilies, smallMetadata, smallWeights } from './builders.ts';
 import { writeModelFile, writeModelFolder } from './modelFolder.ts';
 
 const refused = (pattern: RegExp) => (error: unknown) => error instanceof UserError && pattern.test(error.message);
@@ -39,6 +39,17 @@ describe('loading a base model', () => {
       assert.deepEqual(model.config, smallConfig, path);
       assert.deepEqual(model.weights, smallWeights(), path);
       assert.deepEqual(model.tokenizer.encode(' hello'), [3 + 32, 260, 3 + 108, 3 + 111], path);
+    }
+  });
+
+  it('gives the same weights of every family from a folder and from GGUF', async () => {
+    for (const [name, shape] of Object.entries(smallFamilies)) {
+      const paths = [writeModelFolder(place(name), { shape }), writeModelFile(place(`${name}.gguf`), shape)];
+      for (const path of paths) {
+        const model = await loadBaseModel(path);
+        assert.deepEqual(model.config, shape, path);
+        assert.deepEqual(model.weights, smallWeights(shape), path);
+      }
     }
   });
 
@@ -217,6 +228,7 @@ describe('loading a base model', () => {
       width: 65536,
       heads: 64,
       keyValueHeads: 32,
+      headWidth: 1024,
       tiedEmbedding: true,
       layers: 1,
       feedForward: 32,
@@ -253,6 +265,16 @@ describe('loading a base model', () => {
       ),
     );
     assert.ok(process.memoryUsage.rss() < before + 5e8);
+  });
+});
+
+describe('a configuration that claims a hundred million positions', () => {
+  const folder = temporaryFolder();
+  it('is refused before their tables are made', async () => {
+    const path = writeModelFolder(join(folder.path, 'long'), {
+      shape: { ...smallConfig, maxPositions: 1 << 27, headWidth: 1024 },
+    });
+    await assert.rejects(loadBaseModel(path), refused(/Loading .*long needs about 550 GB of memory/));
   });
 });
 

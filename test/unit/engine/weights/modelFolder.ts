@@ -17,6 +17,8 @@ import {
 /** What a small Hugging Face folder should differ in from the ordinary one. */
 export interface FolderChanges {
   readonly config?: Record<string, unknown>;
+  /** The shape, where it is not the small model's. */
+  readonly shape?: LlamaConfig;
   readonly tokenizer?: Record<string, unknown>;
   readonly tokenizerConfig?: Record<string, unknown>;
   readonly weights?: ReadonlyMap<string, WeightTensor>;
@@ -29,7 +31,8 @@ export interface FolderChanges {
 export function writeModelFolder(folder: string, changes: FolderChanges = {}): string {
   mkdirSync(folder, { recursive: true });
   const json = (name: string, value: unknown) => writeFileSync(join(folder, name), JSON.stringify(value));
-  json('config.json', { ...toHuggingFaceConfig(smallConfig), eos_token_id: 1, ...changes.config });
+  const shape = changes.shape ?? smallConfig;
+  json('config.json', { ...toHuggingFaceConfig(shape), eos_token_id: 1, ...changes.config });
   json('tokenizer.json', { ...smallTokenizerJson(), ...changes.tokenizer });
   json('tokenizer_config.json', {
     bos_token: '<s>',
@@ -37,7 +40,7 @@ export function writeModelFolder(folder: string, changes: FolderChanges = {}): s
     chat_template: smallTemplate,
     ...changes.tokenizerConfig,
   });
-  const weights = [...(changes.weights ?? smallWeights())];
+  const weights = [...(changes.weights ?? smallWeights(shape))];
   const shards = changes.shards ?? 1;
   if (shards === 1) {
     writeSafetensors(join(folder, 'model.safetensors'), new Map(weights), { format: changes.format });

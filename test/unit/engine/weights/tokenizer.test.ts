@@ -199,7 +199,7 @@ describe('tokenizer', () => {
       metadata.set('tokenizer.ggml.tokens', tokens).set('tokenizer.ggml.pre', pre).delete('tokenizer.ggml.token_type');
       metadata.set('tokenizer.ggml.merges', [...merges.map((pair) => `${pair[0]} ${pair[1]}`), 'Ċ Ċ', '12 3']);
       const tokenizer = createTokenizer(
-        ggufTokenizerSource({ path: '/memory/file', metadata, tensors: new Map() }, tokens.length),
+        ggufTokenizerSource({ path: '/memory/file', metadata, tensors: new Map(), entries: new Map() }, tokens.length),
       );
       return tokenizer.encode(text).map((id) => tokens[id]);
     };

@@ -1,0 +1,26 @@
+import type { ChildProcess } from 'node:child_process';
+
+/** For this machine alone, quiet, on a port of its own choice when `port` is 0. */
+export function codeServerOptions(port = 0): string[] {
+  const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
+  return ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-workspace-trust', ...quiet];
+}
+
+/** An address on this machine that refuses: the editor's own extension gallery is not asked over the network. */
+export const codeServerVariables = {
+  EXTENSIONS_GALLERY: JSON.stringify({ serviceUrl: 'http://127.0.0.1:9/gallery', itemUrl: 'http://127.0.0.1:9/item' }),
+};
+
+/** The address of a code-server whose stdout is piped, as soon as it prints one. Rejects where it ends before. */
+export function codeServerAddress(child: ChildProcess): Promise<string> {
+  let said = '';
+  return new Promise((resolve, reject) => {
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+      const found = said.match(/server listening on (http:\/\/[\d.:]+)/i);
+      if (found) resolve(found[1]);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => reject(new Error(`code-server ended with ${code}:\n${said}`)));
+  });
+}

@@ -1,0 +1,109 @@
+import type { FamilyName } from './families.ts';
+
+/** How GGUF files name and order what Hugging Face files hold, both ways. */
+
+/** The tensor of one divisor for each rotary pair. */
+export const DIVISORS = 'rope_freqs.weight';
+
+const OUTER_PARTS = {
+  'token_embd.weight': 'model.embed_tokens.weight',
+  'output_norm.weight': 'model.norm.weight',
+  'output.weight': 'lm_head.weight',
+};
+const LAYER_PARTS = {
+  'attn_norm.weight': 'input_layernorm.weight',
+  'attn_q.weight': 'self_attn.q_proj.weight',
+  'attn_k.weight': 'self_attn.k_proj.weight',
+  'attn_v.weight': 'self_attn.v_proj.weight',
+  'attn_output.weight': 'self_attn.o_proj.weight',
+  'ffn_norm.weight': 'post_attention_layernorm.weight',
+  'ffn_gate.weight': 'mlp.gate_proj.weight',
+  'ffn_up.weight': 'mlp.up_proj.weight',
+  'ffn_down.weight': 'mlp.down_proj.weight',
+};
+const BIASES = {
+  'attn_q.bias': 'self_attn.q_proj.bias',
+  'attn_k.bias': 'self_attn.k_proj.bias',
+  'attn_v.bias': 'self_attn.v_proj.bias',
+};
+type Names = Readonly<Record<string, string>>;
+/** What llama.cpp reads in a layer of each family. */
+const FAMILY_PARTS: Readonly<Record<FamilyName, Names>> = {
+  llama: { ...LAYER_PARTS, ...BIASES, 'attn_output.bias': 'self_attn.o_proj.bias' },
+  qwen2: { ...LAYER_PARTS, ...BIASES },
+  qwen3: {
+    ...LAYER_PARTS,
+    'attn_q_norm.weight': 'self_attn.q_norm.weight',
+    'attn_k_norm.weight': 'self_attn.k_norm.weight',
+  },
+};
+
+/** Hugging Face's name of a tensor, or undefined where the family has no such tensor. */
+export function huggingFaceName(name: string, family: FamilyName): string | undefined {
+  const [, layer, part] = /^blk\.(0|[1-9]\d{0,5})\.([\w.]+)$/.exec(name) ?? [];
+  if (layer === undefined) return nameIn(OUTER_PARTS, name);
+  const found = nameIn(FAMILY_PARTS[family], part);
+  return found === undefined ? undefined : `model.layers.${layer}.${found}`;
+}
+
+/** GGUF's name of a weight, or undefined where llama.cpp reads none such in a model of the family. */
+export function ggufName(name: string, family: FamilyName): string | undefined {
+  const [, layer, part] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (layer === undefined) return nameIn(inverse(OUTER_PARTS), name);
+  const found = nameIn(inverse(FAMILY_PARTS[family]), part);
+  return found === undefined ? undefined : `blk.${layer}.${found}`;
+}
+
+function nameIn(names: Names, name: string): string | undefined {
+  return Object.hasOwn(names, name) ? names[name] : undefined;
+}
+
+function inverse(names: Names): Names {
+  return Object.fromEntries(Object.entries(names).map(([gguf, huggingFace]) => [huggingFace, gguf]));
+}
+
+/** Whose rows these are, and how many of them a head has. */
+export interface RowLayout {
+  readonly family: FamilyName;
+  readonly headWidth: number;
+}
+
+/**
+ * Whether a tensor's rows are in llama.cpp's order: of Llama's q and k the two numbers of a rotary pair are neighbours.
+ * Hugging Face, Palate, and Qwen's files keep the first halves of all pairs of a head and then the second halves.
+ */
+export function hasPairedRows(name: string, family: FamilyName): boolean {
+  return family === 'llama' && /self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
+}
+
+/** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. */
+export function splitRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+  const half = headWidth / 2;
+  return reordered(data, columns, (row) => {
+    const inHead = row % headWidth;
+    return row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
+  });
+}
+
+/** The other way: row s·(headWidth / 2) + i of each head goes to row 2i + s. */
+export function joinRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+  const half = headWidth / 2;
+  return reordered(data, columns, (row) => {
+    const inHead = row % headWidth;
+    return row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
+  });
+}
+
+interface PairedRows {
+  readonly headWidth: number;
+  /** Numbers in a row: 1 in a bias. */
+  readonly columns: number;
+}
+
+function reordered(data: Float32Array, columns: number, target: (row: number) => number): Float32Array {
+  const result = new Float32Array(data.length);
+  for (let row = 0; row * columns < data.length; row++) {
+    result.set(data.subarray(row * columns, (row + 1) * columns), target(row) * columns);
+  }
+  return result;
+}

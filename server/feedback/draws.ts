@@ -1,0 +1,32 @@
+/**
+ * A number in [0, 1) that depends on its key alone: what an annotator sees does not change between two openings, and not
+ * with the order in which pairs are asked. Murmur3's mixing; good enough to shuffle, not to keep secrets.
+ *
+ * @param responses ids of the two responses, sorted
+ */
+export function draw(
+  purpose: 'sides' | 'repeat',
+  seed: number,
+  annotator: string,
+  responses: readonly [string, string],
+): number {
+  let hash = mixed(0, purpose === 'sides' ? 1 : 2);
+  hash = mixed(hash, seed | 0);
+  hash = mixed(hash, Math.floor(seed / 2 ** 32) | 0);
+  for (let k = 0; k < annotator.length; k++) hash = mixed(hash, annotator.charCodeAt(k));
+  for (const id of responses) hash = mixed(hash, Number.parseInt(id.slice(0, 8), 16) | 0);
+  return finished(hash) / 2 ** 32;
+}
+
+function mixed(hash: number, word: number): number {
+  let key = Math.imul(word, 0xcc9e2d51);
+  key = Math.imul((key << 15) | (key >>> 17), 0x1b873593);
+  const next = hash ^ key;
+  return (Math.imul((next << 13) | (next >>> 19), 5) + 0xe6546b64) | 0;
+}
+
+function finished(hash: number): number {
+  let value = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35);
+  return (value ^ (value >>> 16)) >>> 0;
+}

@@ -1,0 +1,114 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
+import { describeHolder } from '../lock.ts';
+import { packageRoot, palateHome } from '../paths.ts';
+import type { DoctorReport, ProjectFolder } from '../protocol/types.ts';
+import type { ProjectStore } from '../store/projectStore.ts';
+import { basePath } from './baseModel.ts';
+import { crashSentence } from './createEngineHost.ts';
+import type { EngineHost } from './engineHost.ts';
+import { EngineCrashed } from './engineProcess.ts';
+import { engineStates } from './forecast.ts';
+import { modelDescription } from './modelDescription.ts';
+import { trainingHolder, trainingLockPath } from './projectLock.ts';
+
+type Check = DoctorReport['checks'][number];
+
+/** Below this a run's checkpoints may not fit. */
+const enoughDisk = 2e9;
+
+/** What is found on this machine and in a project, each with what to do where it is not well. */
+export async function examine(
+  engine: Pick<EngineHost, 'call'>,
+  project?: { readonly folder: ProjectFolder; readonly store: ProjectStore },
+): Promise<DoctorReport> {
+  const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const checks = [
+    checkNode(),
+    await engineCheck(engine),
+    ...engineStates()
+      .filter(({ name }) => name !== 'onnx')
+      .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message, optional: true })),
+    checkEmbedded(),
+    checkHome(),
+    ...(project ? await projectChecks(project.folder, project.store) : []),
+  ];
+  return {
+    palate: version,
+    node: process.version,
+    platform: `${process.platform}-${process.arch}`,
+    cores: availableParallelism(),
+    memory: { total: totalmem(), available: availableMemory() },
+    checks,
+  };
+}
+
+function checkNode(): Check {
+  const ok = Number(process.versions.node.split('.')[0]) >= 20;
+  return {
+    name: 'Node',
+    ok,
+    message: ok ? process.version : `${process.version} is too old: Palate needs 20 or newer.`,
+  };
+}
+
+async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
+  const name = 'Engine';
+  try {
+    const { pid, memory } = await engine.call('describe', {}, { priority: 'interactive' });
+    return { name, ok: true, message: `onnxruntime is loaded in process ${pid}, with ${gigabytes(memory.resident)}` };
+  } catch (error) {
+    const reason = error instanceof EngineCrashed ? crashSentence(error) : (error as Error).message;
+    return { name, ok: false, message: `${reason} Install Palate for ${process.platform}-${process.arch} again.` };
+  }
+}
+
+function checkEmbedded(): Check {
+  const path = basePath('', 'embedded');
+  const ok = existsSync(join(path, 'model.safetensors'));
+  return { name: 'Embedded model', ok, message: ok ? path : `It is not in ${path}: install Palate again.` };
+}
+
+function checkHome(): Check {
+  return { name: 'Folder for large files', ok: true, message: palateHome() };
+}
+
+async function projectChecks(folder: ProjectFolder, store: ProjectStore): Promise<Check[]> {
+  const checks: Check[] = [];
+  const attempt = async (name: string, work: () => Promise<string>) => {
+    try {
+      checks.push({ name, ok: true, message: await work() });
+    } catch (error) {
+      checks.push({ name, ok: false, message: (error as Error).message });
+    }
+  };
+  await attempt('palate.json', async () => {
+    const { engine, model } = await store.config();
+    return `model ${model}, engine ${engine}`;
+  });
+  await attempt('Project', async () => {
+    const { counts, problems } = await store.info();
+    if (problems.length > 0) throw new Error(problems.join(' '));
+    const { prompts, textResponses, imageResponses, textPreferences } = counts;
+    return `${prompts} prompts, ${textResponses + imageResponses} responses, ${textPreferences} preferences on text`;
+  });
+  await attempt('Base model', async () => {
+    const { path, parameters, float32Bytes } = await modelDescription(basePath(folder, (await store.config()).model));
+    return `${path}: ${(parameters / 1e6).toFixed(1)} million weights, ${gigabytes(float32Bytes)} in memory`;
+  });
+  await attempt('Disk', async () => {
+    const { bavail, bsize } = await statfs(folder);
+    if (bavail * bsize >= enoughDisk) return `${gigabytes(bavail * bsize)} free`;
+    throw new Error(`only ${gigabytes(bavail * bsize)} free: a run of a real model may not fit.`);
+  });
+  const holder = trainingHolder(folder);
+  const path = trainingLockPath(folder);
+  const message = holder
+    ? `run ${holder.subject} is trained by ${describeHolder(path, holder)}`
+    : 'nothing is under way';
+  checks.push({ name: 'Training', ok: true, message });
+  return checks;
+}

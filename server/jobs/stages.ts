@@ -1,0 +1,23 @@
+import type { StageName } from '../protocol/types.ts';
+import type { TimedPart } from './timeLeft.ts';
+
+/** Share of the whole time, from a run of all three on a small model. */
+const weights: Readonly<Record<StageName, number>> = { sft: 1, reward: 3, ppo: 7 };
+
+const titles: Readonly<Record<StageName | 'all', string>> = {
+  sft: 'Supervised fine-tuning',
+  reward: 'Reward model',
+  ppo: 'PPO',
+  all: 'Whole pipeline',
+};
+
+/** For a person: "Reward model". */
+export function stageTitle(stage: StageName | 'all'): string {
+  return titles[stage];
+}
+
+/** The stages that were asked for, in their order, with their share of the time. */
+export function stageParts(asked: StageName | 'all'): (TimedPart & { readonly name: StageName })[] {
+  const names: readonly StageName[] = asked === 'all' ? ['sft', 'reward', 'ppo'] : [asked];
+  return names.map((name) => ({ name, weight: weights[name] }));
+}

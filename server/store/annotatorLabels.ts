@@ -1,0 +1,204 @@
+import { EventColumns, type EventRow, kinds } from './eventColumns.ts';
+import { KeyTable } from './keyTable.ts';
+import type { Pacer } from './pacer.ts';
+
+/** A comparison as a number: two responses' numbers and whether it is the repetition with sides swapped. */
+export type ComparisonKey = number;
+
+const responsesLimit = 2 ** 25;
+
+export function comparisonKey(low: number, high: number, repeat: boolean): ComparisonKey {
+  if (high >= responsesLimit) throw new Error('More than 33 million responses.');
+  return (low * responsesLimit + high) * 2 + Number(repeat);
+}
+
+export function partsOfKey(key: ComparisonKey): { low: number; high: number; repeat: boolean } {
+  const pair = Math.floor(key / 2);
+  return { low: Math.floor(pair / responsesLimit), high: pair % responsesLimit, repeat: key % 2 === 1 };
+}
+
+/** Told after each event: the row that says how a comparison stands, before and now; −1: it is open. */
+export type LabelChange = (labels: AnnotatorLabels, key: ComparisonKey, before: number, after: number) => void;
+
+/**
+ * Everything that one annotator has said, replayed in the order of (at, id), whatever the order of the lines. An event
+ * counts once, however often its line is there.
+ *
+ * A decision or a skip stands unless the newest undo or redo that names it is an undo. Of several events that stand
+ * about one comparison the newest decision counts, else the newest skip. Undo takes the newest event that stands; redo
+ * gives back what was undone last, until something new is decided.
+ */
+export class AnnotatorLabels {
+  readonly name: string;
+  readonly events = new EventColumns();
+  /** Comparisons that are decided, and those that are only skipped. */
+  decided = 0;
+  skipped = 0;
+  readonly #newest = new KeyTable();
+  /** By the id of an event that is not there, or comes later as the clock says: the newest undo or redo of it. */
+  readonly #early = new Map<string, number>();
+  /** Decisions and skips that stand, oldest first. */
+  readonly #standing: number[] = [];
+  /** What was undone, in that order, since the last decision or skip. */
+  readonly #undone: number[] = [];
+  /** Of each row: the row that an undo or redo is about is found by this id. */
+  readonly #targets = new Map<number, string>();
+  readonly #waiting: number[] = [];
+  #lastApplied = -1;
+  #newestTime = 0;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  /** Takes an event; `settle` puts it into its place. `target`: id of the event that an undo or redo is about. */
+  add(row: EventRow, target?: string): void {
+    const at = this.events.push(row);
+    if (at === -1) return;
+    if (target !== undefined) this.#targets.set(at, target);
+    this.#newestTime = Math.max(this.#newestTime, row.at);
+    this.#waiting.push(at);
+  }
+
+  /** Replays what was added. Where it belongs between older events, all is replayed, after `restarted`. */
+  async settle(pacer: Pacer, changed: LabelChange, restarted: () => void): Promise<void> {
+    const waiting = this.#waiting.splice(0).sort((a, b) => this.#order(a, b));
+    if (waiting.length === 0) return;
+    if (this.#lastApplied === -1 || this.#order(this.#lastApplied, waiting[0]) < 0) {
+      await this.#applyAll(waiting, pacer, changed);
+      return;
+    }
+    this.#restart();
+    restarted();
+    const all = Array.from({ length: this.events.count }, (_, row) => row).sort((a, b) => this.#order(a, b));
+    await this.#applyAll(all, pacer, changed);
+  }
+
+  /** The row that says how a comparison stands: the newest decision, else the newest skip; −1: it is open. */
+  current(key: ComparisonKey): number {
+    const { previous, undone, kind } = this.events;
+    let skip = -1;
+    for (let row = this.#newest.get(key); row !== -1; row = previous[row]) {
+      if (undone[row] === 1) continue;
+      if (kind[row] === kinds.decide) return row;
+      if (skip === -1) skip = row;
+    }
+    return skip;
+  }
+
+  /** Every comparison that was ever decided or skipped. */
+  comparisons(): Generator<ComparisonKey> {
+    return this.#newest.keys();
+  }
+
+  /** Decisions and skips that stand, oldest first. */
+  get standing(): readonly number[] {
+    return this.#standing;
+  }
+
+  /** The row that undo would take back, and the one that redo would give back; −1: there is none. */
+  get undoable(): number {
+    return this.#standing.at(-1) ?? -1;
+  }
+
+  get redoable(): number {
+    return this.#undone.at(-1) ?? -1;
+  }
+
+  keyOf(row: number): ComparisonKey {
+    const { low, high, repeat } = this.events;
+    return comparisonKey(low[row], high[row], repeat[row] === 1);
+  }
+
+  rowOf(id: string): number {
+    return this.events.ids.rowOf(id);
+  }
+
+  /** A time for the next event: now, but later than every event before. */
+  nextTime(): number {
+    return Math.max(Date.now(), this.#newestTime + 1);
+  }
+
+  /** Which of two events is newer: by time, then by id. */
+  #order(a: number, b: number): number {
+    const { at, ids } = this.events;
+    return at[a] - at[b] || ids.compare(a, b);
+  }
+
+  #restart(): void {
+    this.events.previous.fill(-1);
+    this.events.undone.fill(0);
+    this.events.applied.fill(0);
+    this.#newest.clear();
+    this.#early.clear();
+    this.#standing.length = 0;
+    this.#undone.length = 0;
+    this.#lastApplied = -1;
+    this.decided = 0;
+    this.skipped = 0;
+  }
+
+  async #applyAll(rows: readonly number[], pacer: Pacer, changed: LabelChange): Promise<void> {
+    for (const row of rows) {
+      this.#apply(row, changed);
+      if (pacer.isTired) await pacer.rest();
+    }
+  }
+
+  #apply(row: number, changed: LabelChange): void {
+    const { events } = this;
+    this.#lastApplied = row;
+    events.applied[row] = 1;
+    if (events.kind[row] === kinds.decide || events.kind[row] === kinds.skip) {
+      const early = this.#early.size === 0 ? undefined : this.#early.get(events.ids.idOf(row));
+      this.#undone.length = 0;
+      this.#change(this.keyOf(row), changed, () => {
+        events.previous[row] = this.#newest.get(this.keyOf(row));
+        this.#newest.set(this.keyOf(row), row);
+        events.undone[row] = early !== undefined && events.kind[early] === kinds.undo ? 1 : 0;
+        if (events.undone[row] === 0) this.#standing.push(row);
+      });
+      return;
+    }
+    const of = this.#targets.get(row) ?? '';
+    const target = this.rowOf(of);
+    if (target === -1 || events.applied[target] === 0) {
+      this.#early.set(of.toLowerCase(), row);
+    } else if (events.kind[target] === kinds.decide || events.kind[target] === kinds.skip) {
+      const takesBack = events.kind[row] === kinds.undo;
+      if (takesBack === (events.undone[target] === 1)) return;
+      this.#change(this.keyOf(target), changed, () => (takesBack ? this.#takeBack(target) : this.#giveBack(target)));
+    }
+  }
+
+  #takeBack(row: number): void {
+    this.events.undone[row] = 1;
+    // Nearly always the last one.
+    this.#standing.splice(this.#standing.lastIndexOf(row), 1);
+    this.#undone.push(row);
+  }
+
+  #giveBack(row: number): void {
+    this.events.undone[row] = 0;
+    let place = this.#standing.length;
+    while (place > 0 && this.#order(this.#standing[place - 1], row) > 0) place--;
+    this.#standing.splice(place, 0, row);
+    const at = this.#undone.lastIndexOf(row);
+    if (at !== -1) this.#undone.splice(at, 1);
+  }
+
+  #change(key: ComparisonKey, changed: LabelChange, mutate: () => void): void {
+    const before = this.current(key);
+    this.#count(before, -1);
+    mutate();
+    const after = this.current(key);
+    this.#count(after, 1);
+    if (before !== after) changed(this, key, before, after);
+  }
+
+  #count(row: number, by: number): void {
+    if (row === -1) return;
+    if (this.events.kind[row] === kinds.decide) this.decided += by;
+    else this.skipped += by;
+  }
+}

@@ -1,0 +1,99 @@
+import { EventIds } from './eventIds.ts';
+
+/** What kind an event is, and whether it stands, in one byte each. */
+export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
+export const choices = { none: 0, low: 1, high: 2, tie: 3, bothGood: 4, bothBad: 5 } as const;
+
+/** One row of the index; 100,000 of them take about 6 MB. */
+export interface EventRow {
+  readonly id: string;
+  readonly at: number;
+  readonly kind: number;
+  /** Numbers of the two responses, the smaller one first; −1 in undo and redo. */
+  readonly low: number;
+  readonly high: number;
+  readonly repeat: boolean;
+  /** The response with the higher number was shown as A. */
+  readonly highFirst: boolean;
+  readonly choice: number;
+  readonly strength: number;
+  readonly scale: number;
+  readonly ms: number;
+  /** Number of the file, and where the line stands in it. */
+  readonly file: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
+
+/** Rows of numbers, one typed array a column. */
+export class EventColumns {
+  count = 0;
+  readonly ids = new EventIds();
+  at = new Float64Array(16);
+  offset = new Float64Array(16);
+  length = new Uint32Array(16);
+  ms = new Uint32Array(16);
+  low = new Int32Array(16);
+  high = new Int32Array(16);
+  /** The event before it about the same comparison, standing or not; −1: none. */
+  previous = new Int32Array(16);
+  file = new Uint16Array(16);
+  kind = new Uint8Array(16);
+  repeat = new Uint8Array(16);
+  highFirst = new Uint8Array(16);
+  choice = new Uint8Array(16);
+  strength = new Uint8Array(16);
+  scale = new Uint8Array(16);
+  undone = new Uint8Array(16);
+  /** It has its place in the order of events. */
+  applied = new Uint8Array(16);
+
+  /** The row's number; −1: an event with this id is there already. */
+  push(row: EventRow): number {
+    if (!this.ids.add(row.id)) return -1;
+    if (this.count === this.at.length) this.#grow();
+    const at = this.count++;
+    this.at[at] = row.at;
+    this.offset[at] = row.offset;
+    this.length[at] = row.length;
+    this.ms[at] = Math.min(row.ms, 0xffffffff);
+    this.low[at] = row.low;
+    this.high[at] = row.high;
+    this.previous[at] = -1;
+    this.file[at] = row.file;
+    this.kind[at] = row.kind;
+    this.repeat[at] = Number(row.repeat);
+    this.highFirst[at] = Number(row.highFirst);
+    this.choice[at] = row.choice;
+    this.strength[at] = row.strength;
+    this.scale[at] = row.scale;
+    return at;
+  }
+
+  #grow(): void {
+    const capacity = 2 * this.at.length;
+    const grown = <Kind extends Column>(column: Kind): Kind => {
+      const larger = new (column.constructor as new (length: number) => Kind)(capacity);
+      larger.set(column as never);
+      return larger;
+    };
+    this.at = grown(this.at);
+    this.offset = grown(this.offset);
+    this.length = grown(this.length);
+    this.ms = grown(this.ms);
+    this.low = grown(this.low);
+    this.high = grown(this.high);
+    this.previous = grown(this.previous);
+    this.file = grown(this.file);
+    this.kind = grown(this.kind);
+    this.repeat = grown(this.repeat);
+    this.highFirst = grown(this.highFirst);
+    this.choice = grown(this.choice);
+    this.strength = grown(this.strength);
+    this.scale = grown(this.scale);
+    this.undone = grown(this.undone);
+    this.applied = grown(this.applied);
+  }
+}

@@ -1,0 +1,241 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../errors.ts';
+import { AnnotatorLabels, type LabelChange } from './annotatorLabels.ts';
+import { annotatorNamed } from './annotatorName.ts';
+import { statFiles } from './content.ts';
+import { choices, type EventRow, kinds } from './eventColumns.ts';
+import { type FeedbackEvent, type FeedbackLine, type PairEvent, readFeedback } from './feedbackEvents.ts';
+import { fileError, reasonOf } from './fileErrors.ts';
+import { type JsonLine, lineError, parseJsonLine } from './jsonLines.ts';
+import { type FileLine, LineFile } from './lineFile.ts';
+import { Pacer } from './pacer.ts';
+import type { ResponseNumbers } from './responseNumbers.ts';
+
+export const feedbackFolder = 'feedback';
+
+/** Told what changes in the index, event by event, and when everything that was told does not count any more. */
+export interface FeedbackListener {
+  readonly changed: LabelChange;
+  /** Of one annotator, or of all. */
+  restarted(annotator?: AnnotatorLabels): void;
+}
+
+const mostProblems = 50;
+
+interface LogFile {
+  readonly name: string;
+  readonly number: number;
+  readonly lines: LineFile;
+  readonly problems: string[];
+  newer: boolean;
+}
+
+/** The decisions below feedback/, followed as the files grow and change. */
+export class FeedbackIndex {
+  readonly #folder: string;
+  readonly #numbers: ResponseNumbers;
+  readonly #listener: FeedbackListener;
+  #files = new Map<string, LogFile>();
+  #annotators = new Map<string, AnnotatorLabels>();
+  readonly #names = new Map<string, string>();
+  /** A file lost what was read of it: everything is read again. */
+  #stale = false;
+  #folderProblem: string | undefined;
+
+  constructor(project: string, numbers: ResponseNumbers, listener: FeedbackListener) {
+    this.#folder = join(project, feedbackFolder);
+    this.#numbers = numbers;
+    this.#listener = listener;
+  }
+
+  get annotators(): ReadonlyMap<string, AnnotatorLabels> {
+    return this.#annotators;
+  }
+
+  /** Sentences about lines that cannot be read. */
+  get problems(): string[] {
+    const files = [...this.#files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    return [...(this.#folderProblem ? [this.#folderProblem] : []), ...files.flatMap(({ problems }) => problems)];
+  }
+
+  /** Whether a line was written by a newer version of Palate. */
+  get newer(): boolean {
+    return [...this.#files.values()].some(({ newer }) => newer);
+  }
+
+  labelsOf(annotator: string): AnnotatorLabels {
+    let labels = this.#annotators.get(annotator);
+    if (labels === undefined) {
+      labels = new AnnotatorLabels(annotator);
+      this.#annotators.set(annotator, labels);
+    }
+    return labels;
+  }
+
+  /** Reads what changed. `own`: the file that this process has just appended to. True: something did. */
+  async refresh(own?: string): Promise<boolean> {
+    let changed = await this.#readFiles(own);
+    if (this.#stale) {
+      this.#stale = false;
+      this.#files = new Map();
+      this.#annotators = new Map();
+      this.#listener.restarted();
+      await this.#readFiles();
+      changed = true;
+    }
+    const pacer = new Pacer();
+    for (const labels of this.#annotators.values()) {
+      await labels.settle(pacer, this.#listener.changed, () => this.#listener.restarted(labels));
+    }
+    return changed;
+  }
+
+  /** The line of an event as it stands in its file. Undefined: it is not there any more. */
+  async readLine(labels: AnnotatorLabels, row: number): Promise<FeedbackLine | undefined> {
+    const { file: files, offset, length, ids } = labels.events;
+    const file = [...this.#files.values()].find(({ number }) => number === files[row]);
+    if (file === undefined) return undefined;
+    const bytes = Buffer.alloc(length[row]);
+    try {
+      const handle = await open(file.lines.path, 'r');
+      try {
+        await handle.read(bytes, 0, bytes.length, offset[row]);
+      } finally {
+        await handle.close();
+      }
+      const value = parseJsonLine(file.name, 0, bytes)?.value as FeedbackLine | undefined;
+      return value?.id.toLowerCase() === ids.idOf(row) ? value : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async #readFiles(own?: string): Promise<boolean> {
+    let found: Awaited<ReturnType<typeof statFiles>>;
+    try {
+      found = await statFiles(this.#folder, /\.jsonl$/i);
+      this.#folderProblem = undefined;
+    } catch (error) {
+      this.#folderProblem = `Cannot read the folder ${feedbackFolder}: ${reasonOf(error)}.`;
+      return false;
+    }
+    let changed = false;
+    for (const name of this.#files.keys()) {
+      if (!found.has(name)) this.#stale = true;
+    }
+    for (const [name, stats] of found) {
+      const file = this.#files.get(name) ?? this.#newFile(name);
+      try {
+        if (!stats.isFile()) throw new UserError(`${feedbackFolder}/${name} is not a file.`);
+        if ((await file.lines.refresh(stats, { own: name === own })) !== 'same') changed = true;
+      } catch (error) {
+        const sentence = fileError(`Cannot read ${feedbackFolder}/${name}`, error).message;
+        if (!file.problems.includes(sentence)) file.problems.push(sentence);
+      }
+    }
+    return changed;
+  }
+
+  #newFile(name: string): LogFile {
+    const file: LogFile = {
+      name: `${feedbackFolder}/${name}`,
+      number: this.#files.size,
+      problems: [],
+      newer: false,
+      lines: new LineFile(join(this.#folder, name), {
+        reset: () => {
+          this.#stale = true;
+        },
+        line: (line, tooLong) => this.#take(file, line, tooLong),
+        unfinished: (line) => this.#takeUnfinished(file, line),
+      }),
+    };
+    this.#files.set(name, file);
+    return file;
+  }
+
+  #take(file: LogFile, line: FileLine, tooLong = false): void {
+    try {
+      if (tooLong) throw new UserError(`${file.name}:${line.line}: this line is longer than 8 MB, and is left out.`);
+      const parsed = parseJsonLine(file.name, line.line, line.bytes);
+      if (parsed === undefined) return;
+      const event = readEvent(parsed);
+      if (event === 'newer') file.newer = true;
+      else if (event !== 'unknown') this.#add(event, this.#nameOf(event.annotator, parsed), file.number, line);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      if (file.problems.length < mostProblems) file.problems.push(sentenceAbout(error, file, line));
+    }
+  }
+
+  /** A last line without an end: whole, or what a crash has left of one. */
+  #takeUnfinished(file: LogFile, line: FileLine): boolean {
+    try {
+      JSON.parse(line.bytes.toString('utf8'));
+    } catch {
+      return false;
+    }
+    this.#take(file, line);
+    return true;
+  }
+
+  /** The annotator's name as it is kept; looked up, because 100,000 lines have few names. */
+  #nameOf(written: string, line: JsonLine): string {
+    let name = this.#names.get(written);
+    if (name === undefined) {
+      try {
+        name = annotatorNamed(written);
+      } catch (error) {
+        throw lineError(line, (error as Error).message);
+      }
+      this.#names.set(written, name);
+    }
+    return name;
+  }
+
+  #add(event: FeedbackEvent, annotator: string, file: number, { offset, bytes }: FileLine): void {
+    const labels = this.labelsOf(annotator);
+    const isPair = !('of' in event);
+    // Written out, without spreads: this runs 100,000 times when a project is opened.
+    const first = isPair ? this.#numbers.number(event.responses[0]) : -1;
+    const second = isPair ? this.#numbers.number(event.responses[1]) : -1;
+    const firstIsLow = first < second;
+    const row: EventRow = {
+      id: event.id,
+      at: event.at,
+      file,
+      offset,
+      length: bytes.length,
+      kind: kinds[event.event],
+      low: firstIsLow ? first : second,
+      high: firstIsLow ? second : first,
+      repeat: isPair && event.repeat,
+      highFirst: isPair && (event.shown[0] === event.responses[0]) !== firstIsLow,
+      choice: isPair ? choiceOf(event, firstIsLow) : choices.none,
+      strength: isPair ? event.strength : 0,
+      scale: isPair ? event.scale : 0,
+      ms: isPair ? event.ms : 0,
+    };
+    labels.add(row, isPair ? undefined : event.of);
+  }
+}
+
+function choiceOf({ choice, responses }: PairEvent, firstIsLow: boolean): number {
+  if (choice === undefined) return choices.none;
+  if (choice === 'tie' || choice === 'bothGood' || choice === 'bothBad') return choices[choice];
+  return (choice === responses[0]) === firstIsLow ? choices.low : choices.high;
+}
+
+function readEvent(line: JsonLine): FeedbackEvent | 'newer' | 'unknown' {
+  try {
+    return readFeedback(line.value);
+  } catch (error) {
+    throw new UserError(`${line.file}:${line.line}: ${(error as Error).message}. The line is left out.`);
+  }
+}
+
+function sentenceAbout(error: UserError, { name }: LogFile, { line, bytes }: FileLine): string {
+  if (!/^(<<<<<<<|=======|>>>>>>>|\|\|\|\|\|\|\|)/.test(bytes.toString('latin1', 0, 8))) return error.message;
+  return `${name}:${line}: git left the mark of a conflict here. Delete such lines and keep all others: every decision counts once. With "feedback/*.jsonl merge=union" in .gitattributes there are no conflicts.`;
+}

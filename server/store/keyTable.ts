@@ -1,0 +1,57 @@
+/** Rows by the number of a comparison: a Map from large numbers to small ones that makes no objects. */
+export class KeyTable {
+  /** Open addressing; NaN where it is free. At most half full. */
+  #keys = new Float64Array(1024).fill(Number.NaN);
+  #values = new Int32Array(1024);
+  #count = 0;
+
+  /** −1: it is not there. */
+  get(key: number): number {
+    const slot = this.#slot(key);
+    return this.#keys[slot] === key ? this.#values[slot] : -1;
+  }
+
+  set(key: number, value: number): void {
+    let slot = this.#slot(key);
+    if (this.#keys[slot] !== key) {
+      if (2 * (this.#count + 1) > this.#keys.length) {
+        this.#grow();
+        slot = this.#slot(key);
+      }
+      this.#keys[slot] = key;
+      this.#count++;
+    }
+    this.#values[slot] = value;
+  }
+
+  clear(): void {
+    this.#keys.fill(Number.NaN);
+    this.#count = 0;
+  }
+
+  *keys(): Generator<number> {
+    // What is set meanwhile may make another table.
+    for (const key of this.#keys) if (!Number.isNaN(key)) yield key;
+  }
+
+  #slot(key: number): number {
+    const mask = this.#keys.length - 1;
+    const low = (key % 2 ** 26) | 0;
+    const high = Math.floor(key / 2 ** 26) | 0;
+    let slot = (Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) >>> 7) & mask;
+    while (!Number.isNaN(this.#keys[slot]) && this.#keys[slot] !== key) slot = (slot + 1) & mask;
+    return slot;
+  }
+
+  #grow(): void {
+    const [keys, values] = [this.#keys, this.#values];
+    this.#keys = new Float64Array(2 * keys.length).fill(Number.NaN);
+    this.#values = new Int32Array(2 * keys.length);
+    for (const [at, key] of keys.entries()) {
+      if (Number.isNaN(key)) continue;
+      const slot = this.#slot(key);
+      this.#keys[slot] = key;
+      this.#values[slot] = values[at];
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import type { Vote, VotedPair } from '../feedback/votes.ts';
+import type { PreferenceRow, Prompt, Response } from '../protocol/types.ts';
+import type { ContentSnapshot, KnownResponse } from './content.ts';
+import { choices } from './eventColumns.ts';
+import type { ResponseNumbers } from './responseNumbers.ts';
+
+/**
+ * Why a decision gave no row: a tie of any kind; a skip; its responses are not in the project any more; annotators
+ * disagree, as many for one as for the other; it was outvoted; it says again what another annotator has said, or what the
+ * same annotator said the second time; it is about pictures (or, where pictures are asked for, about text).
+ */
+export const reasons = [
+  'ties',
+  'skips',
+  'gone',
+  'disagreement',
+  'outvoted',
+  'agreed',
+  'repeats',
+  'pictures',
+  'text',
+] as const;
+export type Reason = (typeof reasons)[number];
+export type LeftOut = Partial<Record<Reason, number>>;
+
+/** One pair on which the annotators agree, or most of them. */
+export interface PreferredPair {
+  readonly prompt: Prompt;
+  readonly chosen: Response;
+  readonly rejected: Response;
+  readonly modality: 'text' | 'image';
+  /** Of the newest decision that says so. */
+  readonly strength: number;
+  readonly scale: number;
+  /** All who say so, sorted. */
+  readonly annotators: readonly string[];
+}
+
+export interface Preferred {
+  /** In the order of the project's prompts and responses. */
+  readonly pairs: readonly PreferredPair[];
+  readonly leftOut: LeftOut;
+}
+
+/** What the annotators prefer, one row a pair, by majority. Every decision and every skip is in a row or counted. */
+export function preferredPairs(
+  voted: readonly VotedPair[],
+  content: ContentSnapshot,
+  numbers: ResponseNumbers,
+  wanted: { readonly text: boolean; readonly image: boolean },
+): Preferred {
+  const leftOut: LeftOut = {};
+  const leave = (reason: Reason, count: number) => {
+    if (count > 0) leftOut[reason] = (leftOut[reason] ?? 0) + count;
+  };
+  const places = placesOf(content);
+  const found: { pair: PreferredPair; place: number; other: number }[] = [];
+  for (const { low, high, votes } of voted) {
+    const sum = (count: (vote: Vote) => number) => votes.reduce((total, vote) => total + count(vote), 0);
+    leave(
+      'skips',
+      sum(({ skips }) => skips),
+    );
+    const cast = votes.filter(({ row }) => row !== -1);
+    const [a, b] = [content.responses.get(numbers.id(low)), content.responses.get(numbers.id(high))];
+    if (a === undefined || b === undefined || a.prompt !== b.prompt || a.modality !== b.modality) {
+      leave(
+        'gone',
+        sum(({ decisions }) => decisions),
+      );
+      continue;
+    }
+    if (!wanted[a.modality]) {
+      leave(
+        a.modality === 'image' ? 'pictures' : 'text',
+        sum(({ decisions }) => decisions),
+      );
+      continue;
+    }
+    leave(
+      'repeats',
+      sum(({ decisions }) => Math.max(0, decisions - 1)),
+    );
+    const pair = majority(cast, a, b, content, leave);
+    if (pair === undefined) continue;
+    const [first, second] = [a, b].map(({ response }) => places.get(response.id) ?? 0).sort((x, y) => x - y);
+    found.push({ pair, place: first, other: second });
+  }
+  found.sort((x, y) => x.place - y.place || x.other - y.other);
+  return { pairs: found.map(({ pair }) => pair), leftOut };
+}
+
+function majority(
+  votes: readonly Vote[],
+  low: KnownResponse,
+  high: KnownResponse,
+  content: ContentSnapshot,
+  leave: (reason: Reason, count: number) => void,
+): PreferredPair | undefined {
+  const of = (choice: number) => votes.filter(({ labels, row }) => labels.events.choice[row] === choice);
+  const [forLow, forHigh] = [of(choices.low), of(choices.high)];
+  leave('ties', votes.length - forLow.length - forHigh.length);
+  if (forLow.length === forHigh.length) {
+    leave('disagreement', forLow.length + forHigh.length);
+    return undefined;
+  }
+  const [won, lost] = forLow.length > forHigh.length ? [forLow, forHigh] : [forHigh, forLow];
+  leave('outvoted', lost.length);
+  leave('agreed', won.length - 1);
+  const newest = won.reduce((a, b) =>
+    timeOf(a) > timeOf(b) || (timeOf(a) === timeOf(b) && a.labels.name < b.labels.name) ? a : b,
+  );
+  const { strength, scale } = newest.labels.events;
+  const [chosen, rejected] = won === forLow ? [low, high] : [high, low];
+  return {
+    prompt: content.prompts[low.prompt].prompt,
+    chosen: chosen.response,
+    rejected: rejected.response,
+    modality: low.modality,
+    strength: strength[newest.row],
+    scale: scale[newest.row],
+    annotators: won.map(({ labels }) => labels.name).sort(),
+  };
+}
+
+const timeOf = ({ labels, row }: Vote): number => labels.events.at[row];
+
+/** The place of each response among all, prompt by prompt. */
+function placesOf({ prompts }: ContentSnapshot): Map<string, number> {
+  const places = new Map<string, number>();
+  for (const { responses } of prompts) for (const { id } of responses) places.set(id, places.size);
+  return places;
+}
+
+/** A pair of texts as a row to train on. */
+export function preferenceRowOf({ prompt, chosen, rejected }: PreferredPair): PreferenceRow {
+  return {
+    prompt: prompt.content,
+    chosen: textOf(chosen),
+    rejected: textOf(rejected),
+    chosenFinished: chosen.finished,
+    rejectedFinished: rejected.finished,
+  };
+}
+
+/** The text of a response; of one with pictures, what stands between them. */
+export function textOf({ parts }: Response): string {
+  return parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
+}

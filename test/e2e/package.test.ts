@@ -1,0 +1,111 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { packagedExtension } from '../support/packaged.ts';
+import { temporaryFolder } from '../support/temporary.ts';
+import { unzip } from '../support/unzip.ts';
+
+describe('the packaged extension', () => {
+  const folder = temporaryFolder();
+  let vsix: string;
+  let names: string[];
+  let extension: string;
+
+  before(async () => {
+    vsix = await packagedExtension();
+    // Outside the repository: its node_modules are out of reach.
+    names = await unzip(vsix, folder.path);
+    extension = join(folder.path, 'extension');
+  });
+
+  /** Runs the unpacked command line; answers its rows. */
+  function palate(...words: string[]): Record<string, unknown>[] {
+    const program = join(extension, 'out', 'server', 'cli.js');
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...words, '--json'], {
+      cwd: folder.path,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    return stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  }
+
+  it('is at most 45 MB', () => {
+    const megabytes = statSync(vsix).size / 1e6;
+    assert.ok(megabytes <= 45, `${megabytes} MB`);
+  });
+
+  it('holds no sources of ours, no tests, no maps and nothing of another platform', () => {
+    const own = names.filter((name) => !name.includes('/node_modules/'));
+    assert.deepEqual(
+      own.filter((name) => /\.ts$|\.map$|^extension\/(test|out\/test|out\/scripts|docs|\.palate|\.ci)\//.test(name)),
+      [],
+    );
+    assert.deepEqual(
+      names.filter((name) => name.endsWith('.map')),
+      [],
+    );
+    const others = ['darwin', 'linux', 'win32'].filter((name) => name !== process.platform);
+    assert.deepEqual(
+      names.filter((name) => others.some((other) => name.includes(`/${other}/`) || name.includes(`-${other}-`))),
+      [],
+    );
+  });
+
+  it('holds every file that its manifest names', () => {
+    const manifest = JSON.parse(readFileSync(join(extension, 'package.json'), 'utf8'));
+    const named = new Set<string>();
+    collectPaths(manifest, named);
+    assert.ok(named.has('out/client/extension.cjs'));
+    assert.deepEqual(
+      // What tells VS Code to look for files, not a file of ours.
+      [...named].filter((name) => name !== 'palate.json' && !existsSync(join(extension, name))),
+      [],
+    );
+  });
+
+  it('carries the licences of what is bundled', () => {
+    const text = readFileSync(join(extension, 'THIRD-PARTY.md'), 'utf8');
+    for (const name of ['valibot', 'protobufjs', '@huggingface/tokenizers'])
+      assert.match(text, new RegExp(`## ${name} `));
+    assert.ok(existsSync(join(extension, 'out/node_modules/sharp/LICENSE')));
+  });
+
+  it('generates, trains and scores on its own model', () => {
+    const model = join(extension, 'models', 'tiny');
+    const prompts = folder.write('prompts.jsonl', '{"prompt":"Review of the old bakery:"}\n');
+    const [answer] = palate('generate', '--model', model, '--max-new-tokens', '8', prompts);
+    assert.equal(typeof answer.text, 'string');
+
+    const pairs = ['bakery', 'inn', 'farm'].map((place) => ({
+      prompt: `Review of the old ${place}:`,
+      chosen: ' The cook was lovely.',
+      rejected: ' The cook was awful.',
+    }));
+    const data = folder.write('pairs.jsonl', pairs.map((pair) => `${JSON.stringify(pair)}\n`).join(''));
+    const run = join(folder.path, 'run');
+    palate('train', '--stage', 'reward', '--model', model, '--data', data, '--out', run);
+    const [first] = palate('score', '--model', model, '--adapter', join(run, 'reward'), data);
+    assert.ok((first.chosen as number) > (first.rejected as number), JSON.stringify(first));
+  });
+
+  it('finds what the set-up of TensorFlow compiles', () => {
+    const modules = join(extension, 'out', 'node_modules');
+    for (const name of ['@tensorflow/tfjs-node/binding/tfjs_backend.cc', 'node-api-headers/include/node_api.h']) {
+      assert.ok(existsSync(join(modules, name)), name);
+    }
+  });
+});
+
+/** Strings that are paths of files or of folders that begin with './'. */
+function collectPaths(value: unknown, found: Set<string>): void {
+  if (typeof value === 'string') {
+    const isPath = /^\.\/\S+$/.test(value) || /^[\w-]+(\/[\w.-]+)*\.(json|md|svg|png|c?js|mjs)$/.test(value);
+    if (isPath) found.add(value.replace(/^\.\//, ''));
+  } else if (typeof value === 'object' && value !== null) {
+    for (const child of Object.values(value)) collectPaths(child, found);
+  }
+}
