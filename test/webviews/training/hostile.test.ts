@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import type { Job, Outcome } from '../../../server/protocol/types.ts';
 import { suiteBrowser } from '../../support/browser.ts';
 import { hostileTexts } from '../../support/hostileTexts.ts';
@@ -40,7 +39,7 @@ describe('the training panel with hostile texts', function () {
   }
 
   it('of samples: each is shown, none is more than text', async () => {
-    const run = writtenRun(join(temporary.path, 'samples'), [{ stage: 'ppo', status: 'running' }]);
+    const run = writtenRun(temporary.path, 'samples', [{ stage: 'ppo', status: 'running' }]);
     for (const [k, text] of texts.entries()) {
       run.sample({
         stage: 'ppo',
@@ -69,7 +68,7 @@ describe('the training panel with hostile texts', function () {
   });
 
   it('of answers before and after, with the word difference', async () => {
-    const run = writtenRun(join(temporary.path, 'outcome'), [{ stage: 'ppo', status: 'done' }]);
+    const run = writtenRun(temporary.path, 'outcome', [{ stage: 'ppo', status: 'done' }]);
     const short = texts.filter((text) => text.length < 5000);
     const outcome: Outcome = {
       run: 'outcome',
@@ -105,9 +104,7 @@ describe('the training panel with hostile texts', function () {
   it('of names, notices, failures and metrics', async () => {
     const short = texts.filter((text) => text.length < 5000);
     const some = short.filter((_, k) => k % 8 === 0);
-    const runs = some.map((_, k) =>
-      writtenRun(join(temporary.path, `names-${k}`), [{ stage: 'ppo', status: 'running' }]),
-    );
+    const runs = some.map((_, k) => writtenRun(temporary.path, `names-${k}`, [{ stage: 'ppo', status: 'running' }]));
     const [run] = runs;
     const metrics = Object.fromEntries([...some, 'constructor', 'toString'].map((text) => [text, 1]));
     run.append({ stage: 'ppo', step: 1, 'objective/kl': 1, ...metrics });
@@ -133,7 +130,6 @@ describe('the training panel with hostile texts', function () {
         some.length + 3,
       );
       await panel.page.getByLabel('Compare with').selectOption({ index: 1 });
-      await panel.page.getByRole('button', { name: 'Delete…' }).click();
       await assertHarmless(panel);
       await panel.host.call('job', {
         job: { ...job, status: 'failed', failure: short[2], notices: [...short, short[3]] },
@@ -145,7 +141,7 @@ describe('the training panel with hostile texts', function () {
   });
 
   it('of 5 MB: the panel stays quick', async () => {
-    const run = writtenRun(join(temporary.path, 'large'), [{ stage: 'ppo', status: 'running' }]);
+    const run = writtenRun(temporary.path, 'large', [{ stage: 'ppo', status: 'running' }]);
     run.sample({
       stage: 'ppo',
       step: 1,
