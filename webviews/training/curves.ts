@@ -152,8 +152,20 @@ const stageOrder: readonly StageName[] = ['sft', 'reward', 'ppo'];
 
 const label = (of: string, text: string) => element('label', { attributes: { for: of } }, text);
 
-/** Run titles come from files. */
-export const nameOf = ({ title, id }: RunSummary) => visibleText(title || id).slice(0, 200);
+/** Runs often have one title; what they come from is a file. */
+export function nameOf({ title, id, createdAt }: RunSummary): string {
+  const name = visibleText(title || id).slice(0, 200);
+  const began = new Date(createdAt);
+  // 1970: nobody knows.
+  return began.getTime() > 0 ? `${name}, ${dateFormat.format(began)}` : name;
+}
+
+const dateFormat = new Intl.DateTimeFormat(document.documentElement.lang || 'en', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
 
 /** How a line looks, beside its name. */
 function lineSample(look: 'line' | 'compared'): SVGSVGElement {

@@ -1,5 +1,4 @@
 import type { Job, RunSummary } from '../../server/protocol/types.ts';
-import { openDialog } from '../common/dialog.ts';
 import { duration } from '../common/duration.ts';
 import { button, element, fill } from '../common/elements.ts';
 import { visibleText } from '../common/text/invisible.ts';
@@ -90,36 +89,16 @@ export class Header {
       canResume && button('Resume', act('resume'), { look: 'primary' }),
       isFree && button('Train…', act('train'), { look: run.status === 'done' ? 'primary' : 'secondary' }),
       button('Open folder', act('openFolder')),
-      isFree && button('Delete…', () => this.#confirmDelete(run)),
+      isFree && button('Delete…', act('delete')),
     );
-  }
-
-  #confirmDelete(run: RunSummary): void {
-    const really = button(
-      'Delete',
-      () => {
-        dialog.close();
-        this.#options.act('delete');
-      },
-      { look: 'primary' },
-    );
-    const dialog = openDialog({
-      title: 'Delete this run?',
-      content: [
-        element('p', {}, `${nameOf(run)}: its adapters, checkpoints, curves and samples are removed from the disk.`),
-        element('p', {}, 'Your preferences stay as they are.'),
-      ],
-      actions: [really],
-      closeLabel: 'Keep it',
-    });
   }
 }
 
 const optionText = (run: RunSummary) => `${nameOf(run)} · ${stateName(run)}`;
 
-function stateName({ status, runningIn }: RunSummary): string {
-  if (status === 'running') return runningIn === 'nowhere' ? 'interrupted' : 'running';
-  return status;
+function stateName({ status, runningIn, interrupted }: RunSummary): string {
+  if (status === 'paused' && interrupted) return 'interrupted';
+  return status === 'running' && runningIn === 'nowhere' ? 'interrupted' : status;
 }
 
 interface Status {
@@ -134,6 +113,9 @@ export function statusOf(run: RunSummary, job: Job | undefined): Status {
   if (runningIn === 'elsewhere') {
     return { text: 'Running in another window or a terminal; it can be stopped there.', kind: 'running' };
   }
+  if (runningIn === 'here' && job?.status === 'waiting') {
+    return { text: 'Waits until what is under way has ended.', kind: 'resting' };
+  }
   if (runningIn === 'here') {
     const { what, secondsLeft } = job?.progress ?? {};
     const left = secondsLeft === undefined ? '' : ` About ${duration(Math.max(0, secondsLeft))} left.`;
@@ -141,7 +123,8 @@ export function statusOf(run: RunSummary, job: Job | undefined): Status {
   }
   if (status === 'failed') return { text: `Failed. ${failure ?? 'No reason was written down.'}`, kind: 'failed' };
   if (status === 'done') return { text: `Done after ${duration(secondsOf(run))} of work.`, kind: 'done' };
-  if (status === 'paused') return { text: 'Paused: it is saved and can be resumed.', kind: 'resting' };
+  if (status === 'paused' && !run.interrupted)
+    return { text: 'Paused: it is saved and can be resumed.', kind: 'resting' };
   return { text: 'Interrupted: it can be resumed from its last checkpoint.', kind: 'resting' };
 }
 

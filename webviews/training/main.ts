@@ -168,8 +168,6 @@ function afterRuns(): void {
   }
   empty.hidden = runs.length > 0;
   content.hidden = !shown;
-  // Its state may have changed with nothing written: read what is new of it.
-  void shown?.readOn();
   drawSoon('header', 'curves', 'samples', 'outcome');
 }
 

@@ -61,12 +61,16 @@ export class RunReader {
   async #toTheEnd(): Promise<void> {
     let history = this.#restart ? undefined : this.#history;
     this.#restart = false;
+    let restarts = 0;
     for (;;) {
-      const page = await this.#page(history);
+      const page = await this.#page(history, restarts > 0);
       if (this.#closed) return;
       const next = page && extended(history ?? emptyHistory(page.run), page);
       if (!next) {
-        if (!history) throw new Error('The files of this run contradict themselves: their steps go back.');
+        // Once is what a resumed run needs.
+        if (!history || restarts++ > 0) {
+          throw new Error('The files of this run contradict themselves: their steps go back.');
+        }
         history = undefined;
         continue;
       }
@@ -85,11 +89,11 @@ export class RunReader {
   }
 
   /** Undefined: what is at this place cannot be read, because it is in the middle of a line now. */
-  async #page(history: KnownHistory | undefined): Promise<RunHistory | undefined> {
+  async #page(history: KnownHistory | undefined, isLastTry: boolean): Promise<RunHistory | undefined> {
     try {
       return await this.#options.read(history?.nextMetric ?? 0, history?.nextSample ?? 0);
     } catch (error) {
-      if (!history) throw error;
+      if (!history || isLastTry) throw error;
       return undefined;
     }
   }

@@ -22,7 +22,7 @@ describe('the training panel, as it looks', function () {
   let longer = '';
   before(async () => {
     trained = await trainRun(temporary.path);
-    longer = longerRun(join(temporary.path, 'runs', 'longer'));
+    longer = longerRun(temporary.path);
   });
 
   const host = () =>
@@ -133,8 +133,8 @@ describe('the training panel, as it looks', function () {
 });
 
 /** What a run of a few hundred steps looks like, noise included. */
-function longerRun(folder: string): string {
-  const run = writtenRun(folder, [
+function longerRun(project: string): string {
+  const run = writtenRun(project, 'longer', [
     { stage: 'sft', status: 'done', step: 60, steps: 60, seconds: 30 },
     { stage: 'reward', status: 'done', step: 120, steps: 120, seconds: 80 },
     { stage: 'ppo', status: 'running', step: 280, steps: 480, seconds: 300 },
@@ -230,7 +230,7 @@ function longerRun(folder: string): string {
       });
     }
   }
-  return folder;
+  return run.folder;
 }
 
 const job: Job = {

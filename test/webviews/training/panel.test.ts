@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
+import { takeRunLock } from '../../../server/engine/run/lock.ts';
 import type { Job, MetricsPoint } from '../../../server/protocol/types.ts';
 import { suiteBrowser } from '../../support/browser.ts';
 import { type RunFolders, type RunFoldersOptions, runFolders } from '../../support/runFolders.ts';
@@ -20,8 +21,7 @@ describe('the training panel', function () {
     trained = await trainRun(temporary.path);
   });
 
-  const newRun = (stages: Parameters<typeof writtenRun>[1] = [{ stage: 'ppo', status: 'running', steps: 100 }]) =>
-    writtenRun(join(temporary.path, 'runs', `run-${++names}`), stages);
+  const newRun = () => writtenRun(temporary.path, `run-${++names}`, [{ stage: 'ppo', status: 'running', steps: 100 }]);
 
   async function withPanel(
     options: RunFoldersOptions,
@@ -47,7 +47,7 @@ describe('the training panel', function () {
       });
 
   it('draws a real run: every metric has a curve, an explanation, and a table with every value', () =>
-    withPanel({ folders: [trained], pageLines: 7 }, async ({ page }) => {
+    withPanel({ folders: [trained] }, async ({ page }) => {
       await page.waitForSelector('[data-stage="ppo"] .chart canvas');
       for (const stage of ['sft', 'reward', 'ppo']) {
         await page
@@ -116,7 +116,7 @@ describe('the training panel', function () {
     run.sample({ stage: 'ppo', step: 3, prompt: 'p', response: 'r', reward: 1 });
     await withPanel({ folders: [trained, run.folder] }, async (panel) => {
       const { page } = panel;
-      await page.getByLabel('Run', { exact: true }).selectOption({ label: `Run run-${names} · interrupted` });
+      await page.getByLabel('Run', { exact: true }).selectOption(`run-${names}`);
       await page.waitForSelector('[data-metric="objective/kl"] canvas');
       await page.getByLabel('Smoothing').fill('0.25');
       await page.getByLabel('Along').selectOption('time');
@@ -164,7 +164,7 @@ describe('the training panel', function () {
       // Stopped, gone on with, and longer than before by the time that it is read.
       run.manifest({ status: 'paused' });
       folders.options = { ...folders.options, changes: {} };
-      await host.call('runs', { runs: folders.runs() });
+      await host.call('runs', { runs: await folders.runs() });
       await page.waitForFunction(() => document.querySelector('.status')?.textContent?.startsWith('Paused'));
       run.cut(metrics, samples);
       write(6, 12, 444);
@@ -216,7 +216,7 @@ describe('the training panel', function () {
       await page.getByRole('button', { name: 'Train…' }).click();
       assert.deepEqual(folders.acts, ['train']);
       folders.options = { folders: [run.folder] };
-      await host.call('runs', { runs: folders.runs() });
+      await host.call('runs', { runs: await folders.runs() });
       await page.waitForSelector('.stages li');
       assert.equal(await page.getByText('No runs yet').isVisible(), false);
       await host.call('runs', { runs: [] });
@@ -224,7 +224,7 @@ describe('the training panel', function () {
     });
   });
 
-  it('offers what fits the run: stop, resume, train, folder, and delete after a question', async () => {
+  it('offers what fits the run: stop, resume, train, folder, delete', async () => {
     const run = newRun();
     const id = `run-${names}`;
     run.manifest({ status: 'failed', failure: 'The disk is full.' });
@@ -234,18 +234,17 @@ describe('the training panel', function () {
       await page.getByRole('button', { name: 'Train…' }).click();
       await page.getByRole('button', { name: 'Open folder' }).click();
       await page.getByRole('button', { name: 'Delete…' }).click();
-      await page.getByRole('button', { name: 'Keep it' }).click();
-      await page.getByRole('button', { name: 'Delete…' }).click();
-      await page.getByRole('button', { name: 'Delete', exact: true }).click();
       assert.deepEqual(folders.acts, [`resume ${id}`, 'train', `openFolder ${id}`, `delete ${id}`]);
       run.manifest({ status: 'running', failure: undefined });
       folders.options = { ...folders.options, changes: { [id]: { runningIn: 'here' } } };
-      await host.call('runs', { runs: folders.runs() });
+      await host.call('runs', { runs: await folders.runs() });
       await page.getByRole('button', { name: 'Stop' }).click();
       assert.equal(folders.acts.at(-1), `stop ${id}`);
       assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);
-      folders.options = { ...folders.options, changes: { [id]: { runningIn: 'elsewhere' } } };
-      await host.call('runs', { runs: folders.runs() });
+      folders.options = { ...folders.options, changes: {} };
+      const lock = takeRunLock(run.folder);
+      await host.call('runs', { runs: await folders.runs() });
+      lock.release();
       await page.getByText('Running in another window or a terminal').waitFor();
       assert.equal(await page.getByRole('button', { name: 'Stop' }).count(), 0);
     });

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import type { Outcome } from '../../../server/protocol/types.ts';
 import { suiteBrowser } from '../../support/browser.ts';
@@ -16,7 +15,7 @@ describe('reading curves, samples and answers', function () {
   let names = 0;
 
   const newRun = (): WrittenRun =>
-    writtenRun(join(temporary.path, `read-${++names}`), [
+    writtenRun(temporary.path, `read-${++names}`, [
       { stage: 'ppo', status: 'done', step: 100, steps: 100, seconds: 200 },
     ]);
 
@@ -124,19 +123,20 @@ describe('reading curves, samples and answers', function () {
     const other = newRun();
     // Written before lines had a time: 200 s for 100 steps.
     for (let step = 1; step <= 50; step++) other.append({ stage: 'ppo', step, 'objective/kl': 7 });
-    await withPanel({ folders: [run.folder, other.folder] }, async ({ page }) => {
+    const changes = { [`read-${names}`]: { title: 'Other' } };
+    await withPanel({ folders: [run.folder, other.folder], changes }, async ({ page }) => {
       await page.getByLabel('Smoothing').fill('0');
       const before = await ink(page, 'ppo', 'objective/kl');
-      await page.getByLabel('Compare with').selectOption({ label: `Run read-${names}` });
+      await page.getByLabel('Compare with').selectOption(`read-${names}`);
       await page.waitForSelector('.legend:not([hidden])');
-      assert.match((await page.locator('.legend').textContent()) ?? '', /Run read-\d+Run read-\d+/);
+      assert.match((await page.locator('.legend').textContent()) ?? '', /^PPO, .*\d.*Other, .*\d/);
       assert.deepEqual((await rows(page, 'ppo', 'objective/kl'))[49], ['50', '100', '50', '7']);
       assert.deepEqual((await rows(page, 'ppo', 'objective/kl'))[50], ['51', '102', '51', '–']);
       const picture = chart(page, 'ppo', 'objective/kl').getByRole('img');
       await page.getByLabel('Along').selectOption('time');
       await picture.focus();
       await page.keyboard.press('Home');
-      assert.equal(await readout(page, 'objective/kl'), `2 s: 1, Run read-${names} 7`);
+      assert.match((await readout(page, 'objective/kl')) ?? '', /^2 s: 1, Other, .* 7$/);
       await chart(page, 'ppo', 'objective/kl').getByRole('button', { name: 'Log' }).click();
       assert.notEqual(await ink(page, 'ppo', 'objective/kl'), before);
       // Nothing above 0: no logarithm is offered.
@@ -177,7 +177,7 @@ describe('reading curves, samples and answers', function () {
         seconds: step,
       });
     }
-    await withPanel({ folders: [run.folder], pageLines: 20_000 }, async ({ page, host }) => {
+    await withPanel({ folders: [run.folder] }, async ({ page, host }) => {
       await page.waitForFunction(() => document.querySelectorAll('.chart canvas').length === 5);
       // What the page's only thread does in one go, from here on.
       await page.evaluate(() => {

@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { openLineLog } from '../../../server/engine/run/lineLog.ts';
 import { newManifest, type RunManifest, type StageRecord, writeManifest } from '../../../server/engine/run/manifest.ts';
 import { EngineProcess } from '../../../server/jobs/engineProcess.ts';
+import { runFolder } from '../../../server/jobs/runs.ts';
 import { packageRoot } from '../../../server/paths.ts';
 import type { StageName } from '../../../server/protocol/types.ts';
 
 /** Trains the embedded model for a few steps of every stage. */
-export async function trainRun(folder: string): Promise<string> {
-  const data = join(folder, 'preferences.jsonl');
+export async function trainRun(project: string): Promise<string> {
+  const data = join(project, 'preferences.jsonl');
   const pairs = Array.from({ length: 24 }, (_, k) => ({
     prompt: `The ${['film', 'book', 'song', 'game'][k % 4]} `,
     chosen: `was lovely and warm, ${k} stars.`,
@@ -21,7 +22,7 @@ export async function trainRun(folder: string): Promise<string> {
     reward: { batchSize: 8, heldOut: 0.25 },
     ppo: { iterations: 2, rolloutBatch: 4, batchSize: 4 },
   };
-  const out = join(folder, 'runs', 'trained');
+  const out = runFolder(project, 'trained');
   const engine = new EngineProcess();
   try {
     await engine.call('train', {
@@ -55,7 +56,8 @@ export interface WrittenRun {
 }
 
 /** A run whose files the test writes line by line, with the engine's own writers. */
-export function writtenRun(folder: string, stages: readonly Partial<StageRecord>[]): WrittenRun {
+export function writtenRun(project: string, id: string, stages: readonly Partial<StageRecord>[]): WrittenRun {
+  const folder = runFolder(project, id);
   mkdirSync(folder, { recursive: true });
   const full = stages.map(
     (stage): StageRecord => ({
