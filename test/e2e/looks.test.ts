@@ -20,9 +20,13 @@ describe('how the panels look', function () {
 
   it('activation takes less than 300 ms', async () => {
     await window.command('Developer: Show Running Extensions');
-    const row = window.page.locator('.runtime-extensions-editor .monaco-list-row', { hasText: 'Palate' });
-    const time = row.locator('.activation-time');
-    await time.filter({ hasText: /\d+ms/ }).waitFor();
+    const list = window.page.locator('.runtime-extensions-editor .monaco-list');
+    await list.locator('.monaco-list-row').first().waitFor();
+    const row = list.locator('.monaco-list-row', { hasText: 'Palate' });
+    // Rows below the edge are not in the page. The slowest come first.
+    await list.hover();
+    for (let turns = 0; turns < 20 && (await row.count()) === 0; turns++) await window.page.mouse.wheel(0, 200);
+    const time = row.locator('.activation-time').filter({ hasText: /\d+ms/ });
     const milliseconds = Number((await time.innerText()).match(/(\d+)ms/)?.[1]);
     assert.ok(milliseconds < 300, `${milliseconds} ms`);
   });
@@ -31,7 +35,7 @@ describe('how the panels look', function () {
     it(`comparing texts and pictures, ${theme.name}`, async () => {
       await window.command('Palate: Label Comparisons');
       await panel.ready();
-      await dress(editor, window, theme);
+      await dress(window, theme);
       await panel.focus();
       for (const kind of ['text', 'image'] as const) {
         while ((await panel.shown()).kind !== kind) await panel.decide('1');

@@ -137,7 +137,7 @@ describe('the loop in the editor', function () {
 
   for (const theme of themes) {
     it(`the training panel, ${theme.name}`, async () => {
-      await dress(editor, window, theme);
+      await dress(window, theme);
       for (const tab of ['Curves', 'Samples', 'Before and after']) {
         await training().getByRole('tab', { name: tab }).click();
         await window.screenshot(`training-${tab.split(' ')[0].toLowerCase()}-${theme.name}`);

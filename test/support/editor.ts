@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
 import { packageRoot } from '../../server/paths.ts';
@@ -27,6 +27,8 @@ export interface EditorWindow {
   readonly quickInput: Locator;
   /** Takes the row of the choice on screen whose label begins with this text. */
   choose(text: string): Promise<void>;
+  /** Types into the choice on screen: a long one shows what holds the text. */
+  filter(text: string): Promise<void>;
   notification(text: string | RegExp): Locator;
   /** As a person does: everything in the window starts anew. */
   reload(): Promise<void>;
@@ -37,8 +39,6 @@ export interface EditorWindow {
 export interface Editor {
   readonly server: RunningCodeServer;
   window(workspace: string): Promise<EditorWindow>;
-  /** Changes a setting of the person; open windows follow. */
-  set(name: string, value: unknown): void;
 }
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
@@ -69,11 +69,6 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
       const window = await openWindow(context, (held.server as RunningCodeServer).url, workspace);
       held.windows.push(window);
       return window;
-    },
-    set(name, value) {
-      const { settingsFile } = held.server as RunningCodeServer;
-      const settings = JSON.parse(readFileSync(settingsFile, 'utf8'));
-      writeFileSync(settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
     },
   };
 }
@@ -174,6 +169,10 @@ class Window implements EditorWindow {
   async choose(text: string): Promise<void> {
     const label = this.page.locator('.label-name', { hasText: new RegExp(`^\\s*${text}`) });
     await this.quickInput.locator('.quick-input-list .monaco-list-row', { has: label }).first().click();
+  }
+
+  async filter(text: string): Promise<void> {
+    await this.quickInput.locator('.quick-input-box input').fill(text);
   }
 
   panel(): FrameLocator {
