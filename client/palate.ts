@@ -4,6 +4,7 @@ import type { Server } from './connection/server.ts';
 import type { Jobs } from './jobs.ts';
 import type { Panels } from './panels/panels.ts';
 import type { Projects } from './projects.ts';
+import type { Steps } from './views/steps.ts';
 
 /** What every command gets: the parts of the extension that live as long as the window. */
 export interface Palate {
@@ -14,4 +15,5 @@ export interface Palate {
   readonly annotator: Annotator;
   readonly jobs: Jobs;
   readonly panels: Panels;
+  readonly steps: Steps;
 }

@@ -156,8 +156,6 @@ export class Projects implements vscode.Disposable {
     const list = folders.length > 0 ? await this.#server.request('listProjects', { folders }) : [];
     this.#list = [...list].sort((a, b) => a.folder.localeCompare(b.folder));
     await vscode.commands.executeCommand('setContext', 'palate.hasProject', list.length > 0);
-    const labelled = list.some(({ counts }) => counts.annotators.some(({ decisions }) => decisions > 0));
-    await vscode.commands.executeCommand('setContext', 'palate.hasLabels', labelled);
     this.#changed.fire();
   }
 }

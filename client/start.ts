@@ -10,6 +10,7 @@ import { Projects } from './projects.ts';
 import { registerReports } from './reports.ts';
 import { t, useTranslation } from './translate.ts';
 import { registerStatusBar } from './views/statusBar.ts';
+import { Steps } from './views/steps.ts';
 import { registerViews } from './views/views.ts';
 
 /** Puts the parts together and looks for projects afterwards. Answers what ends it. */
@@ -28,6 +29,7 @@ export function start(
     annotator: new Annotator(),
     jobs: new Jobs(server),
     panels: new Panels(() => palate),
+    steps: new Steps(),
   };
   context.subscriptions.push(
     log,
@@ -38,7 +40,7 @@ export function start(
     registerReports(),
     ...registerViews(palate),
     ...registerStatusBar(palate),
-    ...registerContexts(palate),
+    ...registerSteps(palate),
     ...Object.entries(commands).map(([id, command]) =>
       vscode.commands.registerCommand(id, (...from: unknown[]) => runCommand(palate, id, command, from)),
     ),
@@ -106,17 +108,20 @@ async function sayFailure({ log, server }: Palate): Promise<void> {
   if (answer === show) log.show();
 }
 
-/** What menus and the walkthrough ask for and no view keeps up to date. */
-function registerContexts({ server, projects, jobs, log }: Palate): vscode.Disposable[] {
-  const readModels = async () => {
-    const all = await Promise.all(projects.list.map(({ folder }) => server.request('listModels', { project: folder })));
-    const usable = all.flat().filter(({ problem }) => problem === undefined);
-    const hasReward = usable.some(({ kind }) => kind === 'reward');
-    await vscode.commands.executeCommand('setContext', 'palate.hasRewardModel', hasReward);
+/** What a person has come to without a command of ours that knows it. */
+function registerSteps({ server, projects, jobs, steps, log }: Palate): vscode.Disposable[] {
+  const look = async () => {
+    const { list } = projects;
+    if (list.length > 0) steps.done('project');
+    if (list.some(({ counts }) => counts.annotators.some(({ decisions }) => decisions > 0))) steps.done('label');
+    const models = await Promise.all(list.map(({ folder }) => server.request('listModels', { project: folder })));
+    if (models.flat().some(({ kind, problem }) => kind === 'reward' && !problem)) steps.done('train');
   };
-  const look = () => void readModels().catch((error) => log.warn(String(error)));
+  const lookAgain = () => void look().catch((error) => log.warn(String(error)));
   return [
-    projects.onDidChange(look),
-    jobs.onDidChange(({ kind, status }) => kind === 'train' && status !== 'running' && look()),
+    steps,
+    projects.onDidChange(lookAgain),
+    jobs.onDidChange(({ kind, status }) => kind === 'train' && status === 'done' && lookAgain()),
+    server.onDidShowScores(() => steps.done('scores')),
   ];
 }

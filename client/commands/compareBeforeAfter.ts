@@ -20,7 +20,8 @@ export async function run(palate: Palate, from?: unknown): Promise<void> {
   }
   const view = { run: picked.id, tab: 'outcome' } as const;
   const where = { project: project.folder, run: picked.id };
-  if ((await palate.server.request('readOutcome', where)) === null) {
+  // The panel shows what there is by itself: who asks there wants it computed.
+  if (asksAgain(from) || (await palate.server.request('readOutcome', where)) === null) {
     if (!vscode.workspace.isTrusted) {
       throw new Error(t('Comparing starts the models of this folder: trust the workspace first.'));
     }
@@ -28,9 +29,12 @@ export async function run(palate: Palate, from?: unknown): Promise<void> {
     const ended = await palate.jobs.follow(palate.jobs.begun(job));
     if (ended.status !== 'done') return;
   }
-  await vscode.commands.executeCommand('setContext', 'palate.hasOutcome', true);
+  palate.steps.done('compare');
   await palate.panels.training(project, view);
 }
+
+const asksAgain = (from: unknown): boolean =>
+  typeof from === 'object' && from !== null && 'again' in from && from.again === true;
 
 /** A policy, or at least what SFT made of the base. */
 const hasModel = (run: RunSummary): boolean =>

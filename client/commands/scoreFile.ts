@@ -13,7 +13,7 @@ export async function run(palate: Palate, clicked?: unknown): Promise<void> {
   const job = await palate.server.request('scoreFile', { project: project.folder, file: file.fsPath });
   const ended = await palate.jobs.follow(palate.jobs.begun(job));
   if (ended.status !== 'done' || ended.output === undefined) return;
-  await vscode.commands.executeCommand('setContext', 'palate.hasScores', true);
+  palate.steps.done('scores');
   await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(ended.output));
 }
 

@@ -25,7 +25,7 @@ export async function run(palate: Palate): Promise<void> {
     { location: vscode.ProgressLocation.Window, title: t('Palate: scoring the selection') },
     () => palate.server.request('scoreText', { project: project.folder, text }),
   );
-  await vscode.commands.executeCommand('setContext', 'palate.hasScores', true);
+  palate.steps.done('scores');
   if (document.version === version) show(editor, selection, reward(score.reward), scoreText(score));
   void vscode.window.showInformationMessage(scoreText(score));
 }

@@ -48,6 +48,8 @@ export class Server implements vscode.Disposable {
   readonly #log: vscode.LogOutputChannel;
   readonly #stateChanged = new vscode.EventEmitter<ServerState>();
   readonly onDidChangeState = this.#stateChanged.event;
+  readonly #scoresShown = new vscode.EventEmitter<void>();
+  readonly onDidShowScores = this.#scoresShown.event;
   readonly #heard = new vscode.EventEmitter<{ name: ServerNotification; params: unknown }>();
   #state: ServerState = 'stopped';
   #client: LanguageClient | undefined;
@@ -123,6 +125,7 @@ export class Server implements vscode.Disposable {
   dispose(): void {
     this.#stateChanged.dispose();
     this.#heard.dispose();
+    this.#scoresShown.dispose();
   }
 
   async #ask<Method extends ClientMethod>(method: Method, params: ClientParams<Method>): Promise<ClientResult<Method>> {
@@ -174,10 +177,16 @@ export class Server implements vscode.Disposable {
   async #startOnce(): Promise<LanguageClient> {
     // Loaded here: it is most of the bundle, and other people's folders never need it.
     const { LanguageClient, TransportKind, ErrorAction, CloseAction } = await import('vscode-languageclient/node');
+    /** Notes what it has to say in the log: what a person reads are our own sentences. */
+    class QuietClient extends LanguageClient {
+      override error(message: string, data?: unknown): void {
+        super.error(message, data, false);
+      }
+    }
     const runtime = serverRuntime();
     const clientOptions = await this.#options();
     let gone = false;
-    const client: LanguageClient = new LanguageClient(
+    const client: LanguageClient = new QuietClient(
       'palate',
       'Palate',
       { module: this.#module, transport: TransportKind.ipc, ...(runtime && { runtime }) },
@@ -228,6 +237,13 @@ export class Server implements vscode.Disposable {
       initializationFailedHandler: () => false,
       outputChannel: this.#log,
       revealOutputChannelOn: RevealOutputChannelOn.Never,
+      middleware: {
+        provideInlayHints: async (document, range, token, next) => {
+          const hints = await next(document, range, token);
+          if (hints && hints.length > 0) this.#scoresShown.fire();
+          return hints;
+        },
+      },
     };
   }
 

@@ -38,9 +38,13 @@ export class ComparePanel implements vscode.Disposable {
     this.project = project;
     this.#annotator = annotator;
     this.#wanted = wanted;
-    const title = t('Compare: {0}', palate.projects.titleOf(project));
     const roots = [vscode.Uri.file(imageCache(project.folder))];
-    this.#page = openPage(panel, palate.context.extensionUri, { name: 'compare', title, roots }, this.#handlers());
+    this.#page = openPage(
+      panel,
+      palate.context.extensionUri,
+      { name: 'compare', title: panel.title, roots },
+      this.#handlers(),
+    );
     this.#parts = [
       this.#page,
       palate.server.on('feedbackChanged', (change) => this.#feedbackChanged(change)),

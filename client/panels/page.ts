@@ -42,7 +42,6 @@ export function openPage<Asked extends Methods, Answered extends Methods>(
     }),
   ];
   webview.options = { enableScripts: true, enableForms: false, localResourceRoots: [bundle, ...roots] };
-  panel.title = title;
   const icon = (theme: string) => vscode.Uri.joinPath(extension, 'client', 'media', `palate-${theme}.svg`);
   panel.iconPath = { light: icon('light'), dark: icon('dark') };
   webview.html = pageHtml({

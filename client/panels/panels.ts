@@ -5,6 +5,9 @@ import { t } from '../translate.ts';
 import type { ComparePanel } from './compare.ts';
 import type { TrainingPanel, TrainingView } from './training.ts';
 
+/** Milliseconds that the editor gets to restore a panel; after that there is a new one. */
+const restoreLimit = 5_000;
+
 /** Every panel of this window, one a project and kind; those that were open come back with the window. */
 export class Panels implements vscode.Disposable {
   readonly #palate: () => Palate;
@@ -41,16 +44,16 @@ export class Panels implements vscode.Disposable {
 
   /** @param wanted the comparison to begin with */
   async compare(project: ProjectInfo, annotator: string, wanted?: string): Promise<void> {
-    const open = this.#compare.get(project.folder);
+    const open = await this.#find(this.#compare, compareTitle(this.#palate(), project), project.folder);
     if (open) return open.show(wanted);
-    const panel = vscode.window.createWebviewPanel('palate.compare', t('Compare'), vscode.ViewColumn.Active);
+    const panel = createPanel('palate.compare', compareTitle(this.#palate(), project));
     await this.#openCompare(panel, project, annotator, wanted);
   }
 
   async training(project: ProjectInfo, view: TrainingView): Promise<void> {
-    const open = this.#training.get(project.folder);
+    const open = await this.#find(this.#training, trainingTitle(this.#palate(), project), project.folder);
     if (open) return open.show(view);
-    const panel = vscode.window.createWebviewPanel('palate.training', t('Training'), vscode.ViewColumn.Active);
+    const panel = createPanel('palate.training', trainingTitle(this.#palate(), project));
     await this.#openTraining(panel, project, view);
   }
 
@@ -75,6 +78,27 @@ export class Panels implements vscode.Disposable {
   async #openTraining(panel: vscode.WebviewPanel, project: ProjectInfo, view: TrainingView) {
     const { TrainingPanel } = await import('./training.ts');
     this.#keep(this.#training, project.folder, new TrainingPanel(this.#palate(), panel, project, view));
+  }
+
+  /** The open panel; one that came back with the window and was never looked at is restored first. */
+  async #find<Panel extends ComparePanel | TrainingPanel>(
+    open: Map<string, Panel>,
+    title: string,
+    folder: string,
+  ): Promise<Panel | undefined> {
+    const there = open.get(folder);
+    if (there || !(await activateTab(title))) return there;
+    // The editor restores a panel when its tab is shown, and does not say when it has.
+    return await new Promise((resolve) => {
+      const look = () => {
+        const restored = open.get(folder);
+        if (!restored && Date.now() < end) return;
+        clearInterval(timer);
+        resolve(restored);
+      };
+      const end = Date.now() + restoreLimit;
+      const timer = setInterval(look, 50);
+    });
   }
 
   #keep<Panel extends ComparePanel | TrainingPanel>(open: Map<string, Panel>, folder: string, opened: Panel): void {
@@ -103,4 +127,28 @@ export class Panels implements vscode.Disposable {
       panel.dispose();
     }
   }
+}
+
+const compareTitle = ({ projects }: Palate, project: ProjectInfo): string =>
+  t('Compare: {0}', projects.titleOf(project));
+const trainingTitle = ({ projects }: Palate, project: ProjectInfo): string =>
+  t('Training: {0}', projects.titleOf(project));
+
+function createPanel(type: 'palate.compare' | 'palate.training', title: string): vscode.WebviewPanel {
+  return vscode.window.createWebviewPanel(type, title, vscode.ViewColumn.Active);
+}
+
+const groupCommands = ['First', 'Second', 'Third', 'Fourth', 'Fifth', 'Sixth', 'Seventh', 'Eighth'];
+
+/** Shows the webview's tab with this title. False: there is none. */
+async function activateTab(title: string): Promise<boolean> {
+  for (const { tabs, viewColumn } of vscode.window.tabGroups.all) {
+    const index = tabs.findIndex(({ label, input }) => label === title && input instanceof vscode.TabInputWebview);
+    if (index < 0) continue;
+    const group = groupCommands[viewColumn - 1];
+    if (group) await vscode.commands.executeCommand(`workbench.action.focus${group}EditorGroup`);
+    await vscode.commands.executeCommand('workbench.action.openEditorAtIndex', index);
+    return true;
+  }
+  return false;
 }

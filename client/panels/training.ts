@@ -28,8 +28,7 @@ export class TrainingPanel implements vscode.Disposable {
     this.panel = panel;
     this.project = project;
     this.#wanted = wanted;
-    const title = t('Training: {0}', palate.projects.titleOf(project));
-    const options = { name: 'training', title, roots: [] } as const;
+    const options = { name: 'training', title: panel.title, roots: [] } as const;
     this.#page = openPage(panel, palate.context.extensionUri, options, this.#handlers());
     const { server } = palate;
     this.#parts = [
@@ -57,12 +56,17 @@ export class TrainingPanel implements vscode.Disposable {
     const wasVisible = this.panel.visible;
     this.#wanted = wanted;
     this.panel.reveal();
-    // A hidden page is made anew and asks for `ready`.
-    if (wasVisible && wanted.run) this.#page.tell('show', { run: wanted.run, ...(wanted.tab && { tab: wanted.tab }) });
+    // A hidden page is made anew and asks for `ready`. A visible one may not have heard of a new run yet.
+    if (wasVisible && wanted.run) void this.#tellShow(wanted.run, wanted.tab);
   }
 
   dispose(): void {
     for (const part of this.#parts) part.dispose();
+  }
+
+  async #tellShow(run: string, tab: TrainingTab | undefined): Promise<void> {
+    await this.#tellRuns();
+    this.#page.tell('show', { run, ...(tab && { tab }) });
   }
 
   #handlers(): Handlers<TrainingHostMethods> {
@@ -103,7 +107,7 @@ export class TrainingPanel implements vscode.Disposable {
       delete: 'palate.deleteRun',
     }[what];
     // Not waited for: the command may ask questions, and the page must not hang on them.
-    void vscode.commands.executeCommand(command, target);
+    void vscode.commands.executeCommand(command, { ...target, ...(what === 'outcome' && { again: true }) });
     return null;
   }
 

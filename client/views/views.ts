@@ -54,9 +54,5 @@ async function readRuns(palate: Palate, { folder }: ProjectInfo): Promise<readon
 }
 
 async function readModels(palate: Palate, { folder }: ProjectInfo): Promise<readonly Row[]> {
-  const models = await palate.server.request('listModels', { project: folder });
-  // Steps of the walkthrough complete themselves by these.
-  const has = (kind: string) => models.some((model) => model.kind === kind && !model.problem);
-  if (has('reward')) await vscode.commands.executeCommand('setContext', 'palate.hasRewardModel', true);
-  return modelRows(folder, models);
+  return modelRows(folder, await palate.server.request('listModels', { project: folder }));
 }

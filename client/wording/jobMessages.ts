@@ -38,8 +38,10 @@ export function endOfJob(before: Job | undefined, job: Job): JobMessage | undefi
   const also = job.notices.length > 0 ? ` ${job.notices.at(-1)}` : '';
   if (job.kind === 'train') {
     if (job.status === 'done') {
-      const message = `${said ?? t('{0} is done.', job.title)}${also}`;
-      return { level: 'info', message, actions: ['showTraining', 'compareBeforeAfter'] };
+      const message = `${job.summary ?? t('{0} is done.', job.title)}${also}`;
+      // A reward model alone answers no prompts.
+      const compares = job.progress?.stage !== 'reward';
+      return { level: 'info', message, actions: compares ? ['showTraining', 'compareBeforeAfter'] : ['showTraining'] };
     }
     const message = t('{0} is paused; everything up to here is saved.', job.title);
     return { level: 'info', message, actions: ['resume', 'showTraining'] };

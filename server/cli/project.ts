@@ -1,11 +1,11 @@
-import { resolve } from 'node:path';
 import { Progress, type ProgressStage } from '../demo/progress.ts';
 import { UserError } from '../errors.ts';
 import { createEngineHost } from '../jobs/createEngineHost.ts';
 import { type JobHandle, JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
-import { createProjects, nearestProject } from '../jobs/projects.ts';
-import type { Job, ProjectFolder } from '../protocol/types.ts';
+import { createProjects } from '../jobs/projects.ts';
+import type { Job } from '../protocol/types.ts';
+import { findProject } from '../store/findProject.ts';
 import { openProjectStore } from '../store/openProjectStore.ts';
 import type { Console } from './console.ts';
 
@@ -13,16 +13,6 @@ import type { Console } from './console.ts';
 export interface CommandProject {
   readonly parts: JobParts;
   close(): Promise<void>;
-}
-
-/** The folder of the project that a command is about. Throws a UserError where there is none. */
-export async function projectFolder(dir: string | undefined): Promise<ProjectFolder> {
-  if (dir !== undefined) return resolve(dir);
-  const found = await nearestProject(process.cwd());
-  if (found) return found;
-  throw new UserError(
-    `There is no palate.json in ${process.cwd()} or a folder above it. Run this in a project, or give one with --project DIR.`,
-  );
 }
 
 /** Opens the project that a command is about. */
@@ -33,7 +23,7 @@ export async function openCommandProject(console: Console, dir: string | undefin
     threads: () => undefined,
     openStore: openProjectStore,
   });
-  const parts = await projects.open(await projectFolder(dir));
+  const parts = await projects.open(findProject(dir ?? '.'));
   return { parts, close: () => projects.close() };
 }
 

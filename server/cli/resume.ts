@@ -1,9 +1,9 @@
 import { UserError } from '../errors.ts';
 import { parametersToResume } from '../jobs/runParameters.ts';
 import { listRuns, runFolder } from '../jobs/runs.ts';
+import { findProject } from '../store/findProject.ts';
 import { command } from './command.ts';
 import { jsonFlag, projectFlag } from './flags.ts';
-import { projectFolder } from './project.ts';
 import { resumeInProject } from './trainProject.ts';
 
 export const resume = command({
@@ -16,7 +16,7 @@ began with, and ends as if it had never stopped.`,
   operands: [],
   optionalOperands: ['RUN'],
   async run({ project }, [asked], console) {
-    const folder = await projectFolder(project);
+    const folder = findProject(project ?? '.');
     const run = asked ?? (await newestStanding(folder));
     const { stage } = parametersToResume(runFolder(folder, run));
     return resumeInProject(console, folder, { run, stage });

@@ -1,9 +1,9 @@
 import { duration } from '../demo/progress.ts';
 import { listRuns } from '../jobs/runs.ts';
 import type { RunSummary } from '../protocol/types.ts';
+import { findProject } from '../store/findProject.ts';
 import { command } from './command.ts';
 import { jsonFlag, projectFlag } from './flags.ts';
-import { projectFolder } from './project.ts';
 
 export const runs = command({
   name: 'runs',
@@ -13,7 +13,7 @@ export const runs = command({
   flags: { project: projectFlag, json: jsonFlag },
   operands: [],
   async run({ project }, _, console) {
-    const found = await listRuns(await projectFolder(project), () => false);
+    const found = await listRuns(findProject(project ?? '.'), () => false);
     if (console.json) for (const run of found) console.resultJson(run);
     else if (found.length === 0) console.result('There are no runs yet: `palate train` starts one.');
     else console.result(found.map(runText).join('\n'));

@@ -1,4 +1,3 @@
-import { UserError } from '../errors.ts';
 import type { JobHandle } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import { noteEnding, resumeTraining, startTraining, type TrainingOptions } from '../jobs/training.ts';
@@ -50,7 +49,10 @@ async function follow(
     const run = handle.job.run ?? '';
     const job = await followJob(console, parts, handle, () => noteEnding(parts.project, run, 'stopped'));
     watch.progress.stop();
-    if (!result) throw new UserError(`Training was stopped before it began (${job.status}).`);
+    if (!result) {
+      console.say(`Stopped before it began (${job.status}).`);
+      return console.interruptCode ?? 0;
+    }
     if (console.json) console.resultJson({ run, ...result, seconds: console.seconds() });
     else console.result(summaryText(result, console.seconds()));
     if (result.status === 'done') return 0;

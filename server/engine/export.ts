@@ -136,8 +136,7 @@ function checkOut(out: string, format: ExportFormat): void {
         : `${out}: ${format} is a file. Give --out a name that ends in .gguf.`,
     );
   }
-  const status = statSync(out, { throwIfNoEntry: false });
-  if (status === undefined || (!isFile && status.isDirectory() && readdirSync(out).length === 0)) return;
+  if (!existsSync(out) || (!isFile && statSync(out).isDirectory() && readdirSync(out).length === 0)) return;
   throw new UserError(`${out} is there already. Give another --out, or remove it first.`);
 }
 

@@ -65,8 +65,9 @@ export function readRunParameters(folder: string): RunParameters | undefined {
  */
 export function parametersToResume(folder: string): RunParameters {
   const own = readRunParameters(folder);
-  if (own) return own;
   const manifest = readManifest(folder);
+  // Started without saying how many threads, it goes on with as many as the engine took.
+  if (own) return { ...own, threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
   const last = manifest?.stages.at(-1);
   if (!manifest || !last) throw new UserError(`There is no run in ${folder}.`);
   const { seed, engine = 'onnx', threads, data } = last.settings;

@@ -72,7 +72,7 @@ export async function startTraining(
     if (preferences.rows.length === 0) throw noPreferences();
     mkdirSync(folder, { recursive: true });
     if (branch) branchRun(branch, folder);
-    const data = writePreferences(folder, preferences.rows, request.stage);
+    const data = await writePreferences(folder, preferences.rows, request.stage);
     writeRunParameters(folder, { ...parameters, data });
     return { ...parameters, data };
   });
@@ -91,6 +91,8 @@ export async function resumeTraining(
   const folder = runFolder(parts.project, run);
   if (!holdsRun(folder)) throw new UserError(`There is no run ${run} in this project.`);
   const { title } = parametersToResume(folder);
+  if (readManifest(folder)?.status === 'done')
+    throw new UserError(`The run ${run} is done: there is nothing to go on with.`);
   return queueTraining(parts, run, title, options, async () => {
     const parameters = parametersToResume(folder);
     const { ending: _, ...goesOn } = parameters;

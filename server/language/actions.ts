@@ -7,7 +7,6 @@ import {
 } from 'vscode-languageserver/node';
 import type { CompletionRow, Response } from '../protocol/types.ts';
 import { contentKey } from '../scores/contentKey.ts';
-import { keysOf } from './diagnostics.ts';
 import type { IgnoredRows } from './ignored.ts';
 import type { PlacedRow } from './rowDocument.ts';
 import { textsOf } from './rowScan.ts';
@@ -35,7 +34,7 @@ export async function codeActions(session: LanguageSession, params: CodeActionPa
   for (const diagnostic of diagnostics) {
     const { line } = diagnostic.range.start;
     for (const placed of document.rows(line, line)) {
-      const keys = keysOf(placed);
+      const keys = placed.row.pair;
       const { start, end } = placed.range({ start: 0, end: placed.row.text.length });
       if (!keys || line < start.line || line > end.line) continue;
       actions.push(...(await actionsFor(session, project, { uri, placed, keys, diagnostic })));

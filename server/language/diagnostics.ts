@@ -1,6 +1,6 @@
 import { type Connection, type Diagnostic, DiagnosticSeverity } from 'vscode-languageserver/node';
 import type { RowScore } from '../scores/scorer.ts';
-import { breather } from './breathe.ts';
+import { idleBreather } from './breathe.ts';
 import { type IgnoredRows, nameOf } from './ignored.ts';
 import type { OpenFile } from './openFiles.ts';
 import type { PlacedRow } from './rowDocument.ts';
@@ -79,7 +79,7 @@ export class Disagreements {
     const version = file.document.version;
     const [labelled, ignored] = await Promise.all([scorer.labelled(), this.#ignored.of(folder)]);
     const deviation = Math.max(labelled.marginDeviation ?? usualDeviation, leastDeviation);
-    const breathe = breather();
+    const breathe = idleBreather();
     const found: Diagnostic[] = [];
     let pairs: Pair[] = [];
     const judge = async () => {
@@ -93,7 +93,7 @@ export class Disagreements {
       await breathe();
       // Edited meanwhile: it is looked at again.
       if (file.document.version !== version || found.length >= mostDiagnostics) break;
-      const keys = keysOf(placed);
+      const keys = placed.row.pair;
       if (keys && !ignored.has(nameOf(keys))) pairs.push({ placed, keys });
       if (pairs.length >= rowsAtOnce) await judge();
     }
@@ -112,14 +112,6 @@ export class Disagreements {
 interface Pair {
   readonly placed: PlacedRow;
   readonly keys: DisagreementData;
-}
-
-/** Undefined: no pair, or a broken one. */
-export function keysOf({ row }: PlacedRow): DisagreementData | undefined {
-  const [chosen, rejected] = (['chosen', 'rejected'] as const).map(
-    (column) => row.scan?.targets.find((target) => target.column === column)?.key,
-  );
-  return chosen && rejected ? { chosen, rejected } : undefined;
 }
 
 function disagreement(

@@ -1,4 +1,5 @@
 import type { Hover, HoverParams, Position, Range } from 'vscode-languageserver/node';
+import { contentKey } from '../scores/contentKey.ts';
 import { explain } from './hints.ts';
 import type { OpenFile } from './openFiles.ts';
 import type { PlacedRow } from './rowDocument.ts';
@@ -46,28 +47,26 @@ async function hoverOf(
   if (target === undefined) return undefined;
   const range = placed.range(target.value);
   if (target.key === undefined) return { lines: [`No reward: ${scan.problem ?? 'the row is broken.'}`], range };
-  const lines = (await explain(project, target.key)) ?? (await computed(session, file, project, placed, target));
+  await computed(session, file, project, placed);
+  const lines = await explain(project, target.key);
   if (lines === undefined) return { lines: [await whyNone(session, file, project)], range };
   return { lines: [lines[0], ...(await marginLine(project, scan.targets)), ...lines.slice(1)], range };
 }
 
-/** Who points at a text waits for its reward, a moment. */
+/** Who points at a row waits for its rewards, a moment. */
 async function computed(
-  session: LanguageSession,
+  { context }: LanguageSession,
   file: OpenFile,
-  project: LanguageProject,
+  { scorer }: LanguageProject,
   { row }: PlacedRow,
-  { column, key }: Target,
-): Promise<string[] | undefined> {
-  const { scorer } = project;
-  const text = textsOf(row.text)[column];
-  if (!text || !key || !session.context.settings().trusted || file.wanted.failure !== undefined) return undefined;
-  if (!(await scorer.mayScoreUnasked())) return undefined;
+): Promise<void> {
+  const texts = Object.values(textsOf(row.text));
+  if (!context.settings().trusted || file.wanted.failure !== undefined) return;
+  if (!(await scorer.lookup(texts.map(contentKey))).includes(undefined) || !(await scorer.mayScoreUnasked())) return;
   // What fails is said by the next request for the rows on screen.
-  const scored = scorer.scoreEach([text], { urgency: 'visible' }).catch(() => {});
+  const scored = scorer.scoreEach(texts, { urgency: 'visible' }).catch(() => {});
   const tired = new Promise((resolve) => setTimeout(resolve, patience).unref());
   await Promise.race([scored, tired]);
-  return explain(project, key);
 }
 
 async function marginLine({ scorer }: LanguageProject, targets: readonly Target[]): Promise<string[]> {

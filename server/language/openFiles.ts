@@ -1,10 +1,12 @@
 import type { DidChangeTextDocumentParams, TextDocumentItem } from 'vscode-languageserver/node';
-import { openRowDocument, type RowDocument } from './rowDocument.ts';
+import { isJsonFile, openRowDocument, type RowDocument } from './rowDocument.ts';
 import type { VisibleScores } from './visibleScores.ts';
 
 /** UTF-16 units of one file, and of all together: beyond them texts are not kept. */
 export const largestFile = 8 * 2 ** 20;
-const largestTotal = 24 * 2 ** 20;
+const largestTotal = 12 * 2 ** 20;
+/** A JSON file is read as a whole after each edit. */
+const largestJson = 2 * 2 ** 20;
 
 /** A file that the editor has open. */
 export interface OpenFile {
@@ -38,7 +40,8 @@ export class OpenFiles {
 
   open({ uri, languageId, version, text }: TextDocumentItem): OpenFile {
     this.close(uri);
-    const fits = text.length <= largestFile && this.#total() + text.length <= largestTotal;
+    const most = isJsonFile(uri, languageId) ? largestJson : largestFile;
+    const fits = text.length <= most && this.#total() + text.length <= largestTotal;
     const file: OpenFile = {
       uri,
       ...(fits ? { document: openRowDocument(uri, languageId, version, text) } : {}),

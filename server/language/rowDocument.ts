@@ -7,15 +7,16 @@ import { type Span, scanArray, scanObject } from './scan.ts';
 /** One row: its text, what was found in it, and what was last shown beside it. */
 export class Row {
   readonly text: string;
-  /** Labels by column: they stay until the new ones are known. */
-  readonly shown: Partial<Record<ScoredColumn, string>>;
   readonly #kind: ScanOptions['kind'];
+  /** Labels by column: they stay until the new ones are known. */
+  #shown: Readonly<Partial<Record<ScoredColumn, string>>> | undefined;
   #scan: { readonly found: RowScan | undefined } | undefined;
+  #pair: string | undefined;
 
   constructor(text: string, kind: ScanOptions['kind'], before?: Row) {
     this.text = text;
     this.#kind = kind;
-    this.shown = { ...before?.shown };
+    if (before) this.#shown = before.#shown;
   }
 
   /** Undefined: it has nothing to score. Found once. */
@@ -27,6 +28,36 @@ export class Row {
   get scanned(): boolean {
     return this.#scan !== undefined;
   }
+
+  /**
+   * contentKeys of the two responses; undefined: no pair, or a broken one. Asked of every row of a file, so that what is
+   * kept of it is little.
+   */
+  get pair(): PairKeys | undefined {
+    this.#pair ??= pairIn(this.#scan ? this.#scan.found : scanRow(this.text, { kind: this.#kind }));
+    if (this.#pair === '') return undefined;
+    const [chosen, rejected] = this.#pair.split(' ');
+    return { chosen, rejected };
+  }
+
+  shown(column: ScoredColumn): string | undefined {
+    return this.#shown?.[column];
+  }
+
+  show(column: ScoredColumn, label: string): void {
+    if (this.shown(column) !== label) this.#shown = { ...this.#shown, [column]: label };
+  }
+}
+
+export interface PairKeys {
+  readonly chosen: string;
+  readonly rejected: string;
+}
+
+function pairIn(scan: RowScan | undefined): string {
+  const keyOf = (wanted: ScoredColumn) => scan?.targets.find(({ column }) => column === wanted)?.key;
+  const [chosen, rejected] = [keyOf('chosen'), keyOf('rejected')];
+  return chosen && rejected ? `${chosen} ${rejected}` : '';
 }
 
 /** A row and where it stands now. */
@@ -50,8 +81,13 @@ export interface RowDocument {
 }
 
 export function openRowDocument(uri: string, languageId: string, version: number, text: string): RowDocument {
-  const isJson = languageId === 'json' || (languageId !== 'jsonl' && /\.json$/i.test(uri));
-  return isJson ? new JsonDocument(uri, version, text) : new LinesDocument(uri, version, text);
+  return isJsonFile(uri, languageId) ? new JsonDocument(uri, version, text) : new LinesDocument(uri, version, text);
+}
+
+/** By its name, which says more than the language: editors without JSONL open it as JSON. */
+export function isJsonFile(uri: string, languageId: string): boolean {
+  if (/\.(jsonl|ndjson)$/i.test(uri)) return false;
+  return /\.json$/i.test(uri) || languageId === 'json';
 }
 
 /** As the protocol defines the end of a line. */

@@ -103,8 +103,8 @@ export class LanguageSession {
     return targets.map(({ placed: each, target }, k) => {
       const { row } = each;
       const score = scores[k];
-      if (score !== undefined) row.shown[target.column] = labelOf(score);
-      const label = score ? labelOf(score) : waits || target.key === undefined ? row.shown[target.column] : undefined;
+      if (score !== undefined) row.show(target.column, labelOf(score));
+      const label = score ? labelOf(score) : waits || target.key === undefined ? row.shown(target.column) : undefined;
       const pending = waits && target.key !== undefined ? pendingLabel : undefined;
       return {
         placed: each,

@@ -12,8 +12,10 @@ export interface Wanted {
 interface Request {
   /** Of the reward model that is asked. */
   readonly identity: string;
-  readonly keys: ReadonlySet<string>;
+  readonly rows: Map<string, Wanted>;
   readonly controller: AbortController;
+  /** Still gathering: an editor asks for its lenses one by one. */
+  open: boolean;
 }
 
 export interface WantedRows {
@@ -24,8 +26,12 @@ export interface WantedRows {
   readonly editedAt: number;
 }
 
-/** A split editor shows two places of one file; older places have been scrolled away. */
+/** A split editor shows two places of one file; what was asked before them has been scrolled away … */
 const places = 2;
+/** … unless it was little: an editor that asks for single rows may still show all of them. */
+const fewTexts = 200;
+/** Milliseconds for which rows are gathered before they are asked for. */
+const gathering = 15;
 /** Milliseconds without an edit after which an edited text is scored. */
 const pause = 400;
 /** Milliseconds for which nothing is asked of an engine that failed. */
@@ -51,14 +57,15 @@ export class VisibleScores {
   want(scorer: Scorer, { identity, wanted, editedAt }: WantedRows): void {
     if (wanted.length === 0 || this.failure !== undefined) return;
     if (this.#requests.some((request) => request.identity !== identity)) this.cancel();
-    if (wanted.every(({ key }) => this.#requests.some(({ keys }) => keys.has(key)))) return;
-    const request = { identity, keys: new Set(wanted.map(({ key }) => key)), controller: new AbortController() };
-    this.#requests.push(request);
-    while (this.#requests.length > places) this.#requests.shift()?.controller.abort();
-    const wait = editedAt + pause - performance.now();
-    if (wait <= 0) return void this.#score(scorer, wanted, request);
-    const timer = setTimeout(() => void this.#score(scorer, wanted, request), wait).unref();
-    request.controller.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+    if (wanted.every(({ key }) => this.#requests.some(({ rows }) => rows.has(key)))) return;
+    let request = this.#requests.find(({ open }) => open);
+    if (request === undefined) {
+      request = { identity, rows: new Map(), controller: new AbortController(), open: true };
+      this.#requests.push(request);
+      this.#dropScrolledAway();
+      this.#scoreLater(scorer, request, Math.max(gathering, editedAt + pause - performance.now()));
+    }
+    for (const each of wanted) request.rows.set(each.key, each);
   }
 
   /** What failed may be tried again. */
@@ -73,10 +80,25 @@ export class VisibleScores {
     this.forgive();
   }
 
-  async #score(scorer: Scorer, wanted: readonly Wanted[], request: Request): Promise<void> {
+  #dropScrolledAway(): void {
+    const texts = (requests: readonly Request[]) => requests.reduce((sum, { rows }) => sum + rows.size, 0);
+    while (this.#requests.length > places && texts(this.#requests.slice(1)) >= fewTexts) {
+      this.#requests.shift()?.controller.abort();
+    }
+  }
+
+  #scoreLater(scorer: Scorer, request: Request, wait: number): void {
+    const timer = setTimeout(() => {
+      request.open = false;
+      void this.#score(scorer, request);
+    }, wait).unref();
+    request.controller.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+  }
+
+  async #score(scorer: Scorer, request: Request): Promise<void> {
     const { signal } = request.controller;
     try {
-      const rows = wanted.map(({ row }) => row()).filter((row) => row !== undefined);
+      const rows = Array.from(request.rows.values(), ({ row }) => row()).filter((row) => row !== undefined);
       await scorer.scoreEach(rows, { urgency: 'visible', signal });
     } catch (error) {
       if (error instanceof EngineStopped) return;

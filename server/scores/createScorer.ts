@@ -23,10 +23,11 @@ export interface ScorerOptions {
 
 /** A base of at most this many bytes is loaded for whoever looks at a file. */
 const smallModel = 64 * 2 ** 20;
-/** An engine that crashed is left alone for so many milliseconds, but for who asks. */
+/** An engine that crashed or refused is left alone for so many milliseconds, but for who asks. */
 const afterCrash = 60_000;
-/** Milliseconds for which the active reward model is taken to be the same. */
+/** Milliseconds for which the active reward model is taken to be the same, and after which nobody gets an old answer. */
 const lookAgain = 500;
+const outdated = 3000;
 const mostErrors = 10_000;
 
 export function createScorer(options: ScorerOptions): Scorer {
@@ -52,6 +53,7 @@ class ProjectScorer implements Scorer {
   #sample: Promise<LabelledSample> | undefined;
   #rewards: LabelledRewards | undefined;
   #scoringSample = false;
+  #sampleFailedAt = Number.NEGATIVE_INFINITY;
   #crashedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ScorerOptions) {
@@ -142,16 +144,23 @@ class ProjectScorer implements Scorer {
     for (const listener of this.#listeners) listener(what);
   }
 
-  /** The active reward model and its scores. Looked for again after a moment: a terminal may have trained another. */
+  /**
+   * The active reward model and its scores. Looked for again after a moment, because a terminal may have trained another;
+   * who asks often is not kept waiting for that.
+   */
   #open(): Promise<Known | undefined> {
-    const now = performance.now();
-    if (this.#opened && now - this.#opened.at < lookAgain) return this.#opened.known;
+    const opened = this.#opened;
+    const age = performance.now() - (opened?.at ?? Number.NEGATIVE_INFINITY);
+    if (opened && age < lookAgain) return opened.known;
     const known = this.#openActive();
-    this.#opened = { at: now, known };
+    this.#opened = { at: performance.now(), known };
     known.catch(() => {
       if (this.#opened?.known === known) this.#opened = undefined;
     });
-    return known;
+    if (!opened || age > outdated) return known;
+    const told = async () => (await known) !== (await opened.known) && this.#tell('rewardModel');
+    told().catch(() => {});
+    return opened.known;
   }
 
   async #openActive(): Promise<Known | undefined> {
@@ -238,7 +247,7 @@ class ProjectScorer implements Scorer {
   }
 
   async #scoreSample(known: Known, missing: readonly (readonly [string, CompletionRow])[]): Promise<void> {
-    if (this.#scoringSample) return;
+    if (this.#scoringSample || performance.now() - this.#sampleFailedAt < afterCrash) return;
     this.#scoringSample = true;
     try {
       if (this.#options.engineHost.busy || !(await this.mayScoreUnasked())) return;
@@ -252,6 +261,7 @@ class ProjectScorer implements Scorer {
       this.#tell('scores');
     } catch (error) {
       if (error instanceof EngineStopped) return;
+      this.#sampleFailedAt = performance.now();
       this.#options.log?.(`The labelled responses could not be scored: ${(error as Error).message}`);
     } finally {
       this.#scoringSample = false;

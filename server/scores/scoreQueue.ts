@@ -202,18 +202,26 @@ export class ScoreQueue {
   async #rewardsOf(lane: Lane, request: Request, rows: readonly CompletionRow[]): Promise<Map<number, number>> {
     const { model, adapter } = request.rewardModel;
     const rewards = new Map<number, number>();
-    const signal = AbortSignal.any([this.#closing.signal, ...(request.signal ? [request.signal] : [])]);
-    await this.#engine.call(
-      'score',
-      { model, adapter, source: { rows } },
-      {
-        priority: lane,
-        signal,
-        onEvent: (event) => {
-          if (event.kind === 'row' && 'reward' in event.row) rewards.set(event.row.row, event.row.reward);
+    // Not AbortSignal.any: the queue's own signal lives long, and would keep what hangs on it.
+    const controller = new AbortController();
+    const stop = () => controller.abort();
+    const signals = [this.#closing.signal, ...(request.signal ? [request.signal] : [])];
+    for (const signal of signals) signal.addEventListener('abort', stop);
+    try {
+      await this.#engine.call(
+        'score',
+        { model, adapter, source: { rows } },
+        {
+          priority: lane,
+          signal: controller.signal,
+          onEvent: (event) => {
+            if (event.kind === 'row' && 'reward' in event.row) rewards.set(event.row.row, event.row.reward);
+          },
         },
-      },
-    );
+      );
+    } finally {
+      for (const signal of signals) signal.removeEventListener('abort', stop);
+    }
     return rewards;
   }
 }

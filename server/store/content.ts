@@ -93,10 +93,13 @@ export class ProjectContent {
     Kind: new (path: string, name: string) => File,
     problems: string[],
   ): Promise<boolean> {
-    const found = await statFiles(join(this.#folder, name), /\.(jsonl|ndjson)$/i).catch((error: unknown) => {
-      problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
-      return new Map<string, Stats>();
-    });
+    // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
+    const found = await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i).catch(
+      (error: unknown) => {
+        problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
+        return new Map<string, Stats>();
+      },
+    );
     let changed = false;
     for (const gone of [...files.keys()].filter((key) => !found.has(key))) {
       files.delete(gone);

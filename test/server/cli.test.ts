@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { packageRoot } from '../../server/paths.ts';
 import { bundleProgram } from '../support/bundle.ts';
 import { adapterHashes } from '../support/killResume.ts';
 import { temporaryFolder } from '../support/temporary.ts';
@@ -118,6 +119,23 @@ describe('palate', () => {
     const evaluated = await run('evaluate', '--model', 'm', rows);
     assert.match(evaluated.stdout, /^loss NaN nats a token, perplexity Infinity, 0 tokens · /);
     assert.match(evaluated.stderr, /nothing to evaluate/);
+  });
+
+  it('model export: a command of two words', async () => {
+    const model = join(packageRoot(), 'test/support/golden/tied');
+    const out = join(temporary.path, 'exported.gguf');
+    const args = ['model', 'export', '--model', model, '--adapter', join(model, 'adapter'), '--out', out];
+    const { code, stdout, stderr } = await run(...args, '--json');
+    assert.equal(code, 0, stderr);
+    const { seconds, bytes, ...rest } = JSON.parse(stdout);
+    assert.deepEqual(rest, { out, format: 'gguf-f16', parameters: 17_568 });
+    assert.deepEqual([bytes, seconds > 0], [statSync(out).size, true]);
+    const again = await run(...args);
+    assert.deepEqual([again.code, again.stdout], [1, '']);
+    assert.match(again.stderr, /exported\.gguf is there already/);
+    assert.match((await run('model', '--help')).stderr, /^palate model needs a second word: model export\.\n$/);
+    const help = await run('model', 'export', '--help');
+    assert.match(help.stdout, /^palate model export: .*\n\nUsage: palate model export --model PATH /);
   });
 
   describe('train', () => {

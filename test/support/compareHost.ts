@@ -1,3 +1,4 @@
+import type { Browser } from 'playwright-core';
 import type {
   CompareQueue,
   CompareSettings,
@@ -11,8 +12,14 @@ import type {
   ShownResponse,
   Skip,
 } from '../../server/protocol/types.ts';
-import { type CompareHostMethods, type CompareKeys, defaultKeys } from '../../webviews/protocol/compare.ts';
+import {
+  type CompareHostMethods,
+  type CompareKeys,
+  type ComparePageMethods,
+  defaultKeys,
+} from '../../webviews/protocol/compare.ts';
 import type { Handlers } from '../../webviews/protocol/messenger.ts';
+import { openPanel, type PanelPage, type Theme } from './panelPage.ts';
 
 interface Entry {
   readonly event: RecordedEvent;
@@ -36,6 +43,7 @@ export class CompareHost {
   before: (method: string, params: unknown) => void | Promise<void> = () => {};
   /** Path → what the page may load. */
   readonly images = new Map<string, { readonly url: string; readonly width: number; readonly height: number }>();
+  readonly #listeners: (() => void)[] = [];
   readonly models: readonly [string, string] = ['model-one', 'model-two'];
 
   constructor(comparisons: readonly Comparison[], settings: Partial<CompareSettings> = {}) {
@@ -117,6 +125,11 @@ export class CompareHost {
     };
   }
 
+  /** Resolves with the next call of the page. */
+  nextMessage(): Promise<void> {
+    return new Promise((resolve) => this.#listeners.push(resolve));
+  }
+
   /** How often a method was called. */
   count(method: string): number {
     return this.heard.filter((message) => message.method === method).length;
@@ -124,12 +137,13 @@ export class CompareHost {
 
   async #answer<Result>(method: string, params: unknown, result: () => Result): Promise<Result> {
     this.heard.push({ method, params });
+    for (const listener of this.#listeners.splice(0)) listener();
     await this.before(method, params);
     return result();
   }
 
   #record(id: string, about: Omit<RecordedEvent, 'id' | 'comparison' | 'shown'>): Recorded {
-    const comparison = this.comparisons.find((one) => one.id === id);
+    const comparison = this.comparisons.find((one) => one?.id === id);
     if (!comparison) throw new Error(`There is no comparison ${id}.`);
     const shown = comparison.shown.map(
       (response, side): ShownResponse => ({ id: response.id, model: this.models[side], length: lengthOf(response) }),
@@ -178,3 +192,32 @@ export function imageComparison(id: string, paths: readonly [string, string]): C
 /** p1 … pN */
 export const textComparisons = (count: number) =>
   Array.from({ length: count }, (_, index) => textComparison(`p${index + 1}`));
+
+export type ComparePage = PanelPage<ComparePageMethods>;
+
+/** The panel on a host, with its first pair painted or its placeholder there. */
+export async function openCompare(
+  browser: Browser,
+  host: CompareHost,
+  options: { readonly theme?: Theme; readonly width?: number; readonly height?: number } = {},
+): Promise<ComparePage> {
+  const panel = await openPanel<CompareHostMethods, ComparePageMethods>({
+    browser,
+    name: 'compare',
+    handlers: host.handlers,
+    ...options,
+  });
+  await panel.page.waitForSelector('[data-painted], .placeholder:not([aria-busy])', { state: 'attached' });
+  return panel;
+}
+
+export const pairIsPainted = (panel: ComparePage, id: string) =>
+  panel.page.waitForSelector(`main[data-pair="${id}"][data-painted="${id}"]`);
+
+/** Everything that the page has decided so far is on the "disk", and the strip says so. */
+export const allIsSaved = (panel: ComparePage) => panel.page.waitForSelector('.strip-words:not([data-state=saving])');
+
+/** Resolves when the host has heard so many calls of a method. */
+export async function heardCalls(host: CompareHost, method: string, count: number): Promise<void> {
+  while (host.count(method) < count) await host.nextMessage();
+}

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Browser, BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
+import type { BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
+import type { CodeServer } from '../../scripts/codeServer/install.ts';
 import { packageRoot } from '../../server/paths.ts';
 import { findChromium, launchChromium } from './browser.ts';
 import { type CodeServerOptions, installedCodeServer, type RunningCodeServer, startCodeServer } from './codeServer.ts';
@@ -43,32 +44,55 @@ export interface Editor {
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
 export function suiteEditor(options: CodeServerOptions = {}): Editor {
-  const held: { server?: RunningCodeServer; browser?: Browser; windows: EditorWindow[] } = { windows: [] };
+  let held: OpenEditor | undefined;
   before(async function () {
     this.timeout(120_000);
-    const path = chromiumFor(this);
-    const program = installedCodeServer(this);
-    held.server = await startCodeServer(program, options);
-    // Nothing outside this machine is reachable, so that a test can't depend on it.
-    held.browser = await launchChromium(path, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
+    held = await openEditor(installedCodeServer(this), chromiumFor(this), options);
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest, held.windows, held.server);
+    if (this.currentTest?.state === 'failed')
+      await describeFailure(this.currentTest, held?.windows ?? [], held?.server);
   });
   after(async function () {
     this.timeout(60_000);
-    await held.browser?.close();
-    await held.server?.close();
+    await held?.close();
   });
+  const editor = () => held as OpenEditor;
   return {
     get server() {
-      return held.server as RunningCodeServer;
+      return editor().server;
     },
+    window: (workspace) => editor().window(workspace),
+  };
+}
+
+export interface OpenEditor extends Editor {
+  readonly windows: readonly EditorWindow[];
+  close(): Promise<void>;
+}
+
+/** Starts a code-server, and a browser that shows its windows. */
+export async function openEditor(
+  program: CodeServer,
+  chromium: string,
+  options: CodeServerOptions = {},
+): Promise<OpenEditor> {
+  const server = await startCodeServer(program, options);
+  // Nothing outside this machine is reachable, so that a test can't depend on it.
+  const browser = await launchChromium(chromium, ['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1']);
+  const windows: EditorWindow[] = [];
+  return {
+    server,
+    windows,
     async window(workspace) {
-      const context = await (held.browser as Browser).newContext({ viewport: { width: 1400, height: 900 } });
-      const window = await openWindow(context, (held.server as RunningCodeServer).url, workspace);
-      held.windows.push(window);
+      const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
+      const window = await openWindow(context, server.url, workspace);
+      windows.push(window);
       return window;
+    },
+    async close() {
+      await browser.close();
+      await server.close();
     },
   };
 }

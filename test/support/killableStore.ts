@@ -32,7 +32,8 @@ function watchAppends(): void {
 
 function wrap(file: FileHandle): void {
   dieAt('opened');
-  const { write, sync, close } = file;
+  const { sync, close } = file;
+  const write = file.write as (bytes: Uint8Array, offset: number, length: number) => Promise<unknown>;
   file.write = async function (this: FileHandle, bytes: Uint8Array) {
     dieAt('before writing');
     if (armed && moment === 'half written') await write.call(this, bytes, 0, bytes.length >> 1);

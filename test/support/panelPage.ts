@@ -112,6 +112,13 @@ export async function openPanel<HostMethods extends Methods, PageMethods extends
   };
 }
 
+/** Resolves when a condition holds in the page. (Playwright's own way to wait for one needs eval, which is refused.) */
+export const holdsInPage = (page: Page, condition: string): Promise<unknown> =>
+  page.evaluate(`new Promise((resolve) => {
+    const look = () => ((${condition}) ? resolve() : requestAnimationFrame(look));
+    look();
+  })`);
+
 const sendToPage = `(data) => { window.dispatchEvent(new MessageEvent('message', { data })); }`;
 
 /** What an editor gives a webview, with the state in the tab's session. */

@@ -21,8 +21,13 @@ export const labelledPairs: readonly PreferenceRow[] = things.flatMap((thing) =>
   })),
 );
 
-/** Trains SFT and a reward model on the embedded base into .palate/runs/NAME of the folder; returns the run's folder. */
-export async function trainReward(engine: EngineHost, folder: string, name: string, seed = 0): Promise<string> {
+/** Trains a reward model on the embedded base into .palate/runs/NAME of the folder; returns the run's folder. */
+export async function trainReward(
+  engine: EngineHost,
+  folder: string,
+  name: string,
+  { seed = 0, epochs = 8 }: { readonly seed?: number; readonly epochs?: number } = {},
+): Promise<string> {
   const out = join(folder, '.palate', 'runs', name);
   mkdirSync(join(folder, '.palate', 'runs'), { recursive: true });
   await engine.call('train', {
@@ -31,7 +36,7 @@ export async function trainReward(engine: EngineHost, folder: string, name: stri
     data: writePairs(folder),
     out,
     seed,
-    config: { value: { reward: { rank: 4, batchSize: 8, epochs: 8, learningRate: 3e-3 } }, source: 'the test' },
+    config: { value: { reward: { rank: 4, batchSize: 8, epochs, learningRate: 3e-3 } }, source: 'the test' },
   });
   return out;
 }

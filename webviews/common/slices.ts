@@ -28,6 +28,7 @@ export function painted(): Promise<void> {
 
 /** Does each piece of work, pausing whenever the budget is used up. Stops without a word when `signal` is aborted. */
 export async function inSlices(work: Iterable<unknown>, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
   let began = performance.now();
   for (const _piece of work) {
     if (performance.now() - began < budget) continue;

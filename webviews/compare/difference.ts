@@ -22,6 +22,8 @@ const step = 30;
 const whole = 1500;
 /** Longer stretches are not searched word by word. */
 const longestByWords = 20_000;
+/** Longer ones not even line by line: their ends are compared, and all between them differs. */
+const longestByLines = 1_000_000;
 
 /**
  * Which words of two texts differ. Short texts are compared by words; longer ones by lines first, and then by words
@@ -56,13 +58,22 @@ export async function findDifference(a: string, b: string, signal: AbortSignal):
   return { ...sides, complete };
 }
 
-/** Stretches of lines that both have, and pairs of stretches that stand for one another. */
+/** Stretches that both have, and pairs of stretches that stand for one another. */
 function* stretchesOf(a: string, b: string): Iterable<[string, string, boolean]> {
-  if (a === b) return yield [a, b, true];
-  if (a.length + b.length <= longestByWords / 2) return yield [a, b, false];
-  const [left, right] = [linesOf(a), linesOf(b)];
-  const changes = diffArrays(left, right, { timeout: 2 * step });
-  if (!changes) return yield* endsOf(a, b);
+  const [start, end] = sharedEnds(a, b);
+  if (start > 0) yield [a.slice(0, start), b.slice(0, start), true];
+  yield* linesBetween(a.slice(start, a.length - end), b.slice(start, b.length - end));
+  if (end > 0) yield [a.slice(a.length - end), b.slice(b.length - end), true];
+}
+
+function* linesBetween(a: string, b: string): Iterable<[string, string, boolean]> {
+  if (!a && !b) return;
+  const length = a.length + b.length;
+  const changes =
+    length <= longestByWords / 2 || length > longestByLines
+      ? undefined
+      : diffArrays(linesOf(a), linesOf(b), { timeout: 2 * step });
+  if (!changes) return yield [a, b, false];
   let [removed, added] = ['', ''];
   for (const change of changes) {
     const text = change.value.join('');
@@ -77,20 +88,26 @@ function* stretchesOf(a: string, b: string): Iterable<[string, string, boolean]>
   if (removed || added) yield [removed, added, false];
 }
 
-/** Lines and sentences with their ends: what is put into one of them moves none of the others. */
-const linesOf = (text: string) => text.match(/[^\n.;!?]{1,400}[\n.;!?]*|[\n.;!?]+/g) ?? [];
-
-/** What both begin and end with; between them everything differs. */
-function* endsOf(a: string, b: string): Iterable<[string, string, boolean]> {
+/** How many characters both begin with, and end with, at the edges of words where there are any near. */
+function sharedEnds(a: string, b: string): [start: number, end: number] {
+  if (a === b) return [a.length, 0];
   const most = Math.min(a.length, b.length);
   let start = 0;
   while (start < most && a[start] === b[start]) start++;
+  const word = /\s\S{0,60}$/.exec(a.slice(Math.max(0, start - 61), start));
+  start -= word ? word[0].length - 1 : isLow(a, start) || isLow(b, start) ? 1 : 0;
   let end = 0;
   while (end < most - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
-  if (start > 0) yield [a.slice(0, start), b.slice(0, start), true];
-  yield [a.slice(start, a.length - end), b.slice(start, b.length - end), false];
-  if (end > 0) yield [a.slice(a.length - end), b.slice(b.length - end), true];
+  const rest = /^\S{0,60}\s/.exec(a.slice(a.length - end, a.length - end + 61));
+  end -= rest ? rest[0].length - 1 : isLow(a, a.length - end) ? 1 : 0;
+  return [Math.max(0, start), Math.max(0, end)];
 }
+
+/** The second half of a character that takes two places. */
+const isLow = (text: string, at: number) => (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+
+/** Lines and sentences with their ends: what is put into one of them moves none of the others. */
+const linesOf = (text: string) => text.match(/[^\n.;!?]{1,400}[\n.;!?]*|[\n.;!?]+/g) ?? [];
 
 /** One side of a difference, as it is written, in parts. */
 export function differenceText(stretches: readonly Stretch[], mark: 'del' | 'ins'): LongText {

@@ -3,11 +3,13 @@ import { dialogIsOpen } from '../common/dialog.ts';
 import { button, element, fill } from '../common/elements.ts';
 import { liveRegion } from '../common/live.ts';
 import { painted } from '../common/slices.ts';
+import { copyAddresses } from '../common/text/copyAddresses.ts';
 import type { CompareAction, CompareHostMethods } from '../protocol/compare.ts';
 import type { Messenger } from '../protocol/messenger.ts';
 import { type Deck, deck } from './deck.ts';
 import { askReason, showGuidelines, showKeys } from './dialogs.ts';
 import type { Draft } from './drafts.ts';
+import { notice } from './notice.ts';
 import type { PairView, Preferences } from './pairView.ts';
 import { createLoader } from './pictures/loader.ts';
 import { PicturePair, picturesOf } from './pictures/picturePair.ts';
@@ -35,7 +37,7 @@ export class Panel {
   readonly #progress = progressBar();
   readonly #tools = element('div', { class: 'tools-place' });
   readonly #help = element('div', { class: 'tools' });
-  readonly #notice = element('div', { class: 'notice' });
+  readonly #notice = notice(this.#live, () => this.focus());
   readonly #stage = element('div', { class: 'stage' });
   readonly #deckPlace = element('div', { class: 'deck-place' });
   readonly #strip = strip(
@@ -49,9 +51,8 @@ export class Panel {
   #view: PairView | undefined;
   /** The next pair, made while this one is looked at. */
   #ready: PairView | undefined;
-  /** When the pair was on the screen. */
   #paintedAt: number | undefined;
-  #settledAt = 0;
+  #settling: ReturnType<typeof setTimeout> | undefined;
   #quick = 0;
 
   /** @param keep called whenever something changed that a reload must not lose */
@@ -71,17 +72,17 @@ export class Panel {
       show: () => this.#show(),
       changed: () => this.#changed(),
       say: this.#live.say,
-      alert: (sentence) => this.#refuse(sentence, 'error'),
+      alert: (sentence) => this.#notice.alert(sentence, 'error'),
     });
-    this.#notice.hidden = true;
     fill(
       page,
       element('h1', { class: 'unseen' }, 'Compare two responses'),
       element('header', { class: 'top' }, this.#progress.root, this.#tools, this.#help),
       this.#stage,
-      element('footer', { class: 'foot' }, this.#notice, this.#deckPlace, this.#strip.root),
+      element('footer', { class: 'foot' }, this.#notice.root, this.#deckPlace, this.#strip.root),
     );
     document.body.append(this.#live.region);
+    copyAddresses(page, this.#live.say);
     this.#show();
   }
 
@@ -95,10 +96,9 @@ export class Panel {
 
   /** A choice was made by a key or a click: it decides, or waits for Enter where aspects are asked for. */
   pick(pick: Pick): void {
-    const comparison = this.session.current;
-    if (!comparison || !this.#mayDecide()) return;
+    if (!this.session.current || !this.#mayDecide()) return;
     if (typeof pick !== 'number' && !this.#view?.seen()) {
-      this.#refuse('The pictures have not appeared yet. Look at them first, or skip.');
+      this.#notice.alert('The pictures have not appeared yet. Look at them first, or skip.');
       return;
     }
     if (this.session.settings.aspects.length === 0) this.#decide(pick);
@@ -116,10 +116,10 @@ export class Panel {
     const missing = this.session.settings.aspects.findIndex((name) => aspects[name] === undefined);
     if (missing >= 0) {
       this.#deck?.aspects.activate(missing);
-      this.#refuse(`Rate ${this.session.settings.aspects[missing]} first.`);
+      this.#notice.alert(`Rate ${this.session.settings.aspects[missing]} first.`);
     } else if (pick === undefined) {
       this.#deck?.choices.row.focus();
-      this.#refuse('Pick the better response first.');
+      this.#notice.alert('Pick the better response first.');
     } else this.#decide(pick);
   }
 
@@ -180,7 +180,7 @@ export class Panel {
   #mayDecide(): boolean {
     if (this.session.turning) this.#live.say('Wait: the last decision is being changed.');
     else if (this.#paintedAt === undefined) this.#live.say('The pair is not on the screen yet.');
-    else if (performance.now() < this.#settledAt) this.#live.say('This pair has just come back: look at it again.');
+    else if (this.#settling !== undefined) this.#live.say('This pair has just come back: look at it again.');
     else return true;
     return false;
   }
@@ -198,24 +198,7 @@ export class Panel {
   #warn(): void {
     this.#quick = 0;
     const each = `${improbable / 1000} seconds each`;
-    this.#refuse(`${improbableRow} decisions in a row took less than ${each}. Undo takes them back one by one.`);
-  }
-
-  #refuse(sentence: string, kind: 'warning' | 'error' = 'warning'): void {
-    this.#tell(sentence, kind);
-    this.#live.alert(sentence);
-  }
-
-  #tell(sentence: string, kind: 'warning' | 'error', ...actions: readonly HTMLElement[]): void {
-    this.#notice.hidden = false;
-    this.#notice.dataset.kind = kind;
-    const close = button('Dismiss', () => this.#hideNotice(), { look: 'quiet' });
-    fill(this.#notice, element('p', {}, sentence), ...actions, close);
-  }
-
-  #hideNotice(): void {
-    this.#notice.hidden = true;
-    this.focus();
+    this.#notice.alert(`${improbableRow} decisions in a row took less than ${each}. Undo takes them back one by one.`);
   }
 
   #draft(change: Partial<Draft>): void {
@@ -253,7 +236,7 @@ export class Panel {
   }
 
   async #open(what: CompareHostMethods['open']['params']['what']): Promise<void> {
-    await this.#call('open', { what }).catch((error: Error) => this.#tell(error.message, 'error'));
+    await this.#call('open', { what }).catch((error: Error) => this.#notice.show(error.message, 'error'));
   }
 
   #take(comparison: Comparison): PairView {
@@ -295,16 +278,26 @@ export class Panel {
     const comparison = this.session.current;
     const sentence = comparison && this.session.drafts.of(comparison).sentence;
     if (!sentence) {
-      this.#notice.hidden = true;
+      this.#notice.hide();
       return;
     }
-    this.#settledAt = performance.now() + settling;
+    this.#settle();
     const { pick } = this.session.drafts.of(comparison);
-    this.#tell(
+    this.#notice.show(
       sentence,
       'error',
       ...(pick === undefined ? [] : [button('Save again', () => this.submit(), { look: 'primary', key: 'Enter' })]),
     );
+  }
+
+  /** Takes no decision for a moment. */
+  #settle(): void {
+    clearTimeout(this.#settling);
+    this.#page.dataset.settling = '';
+    this.#settling = setTimeout(() => {
+      this.#settling = undefined;
+      delete this.#page.dataset.settling;
+    }, settling);
   }
 
   #showDeck(another: boolean): void {

@@ -28,7 +28,7 @@ export class Samples {
   /** 'all', 'newest' (follows the run), or a step. */
   #chosen = 'newest';
   #shown = pageSize;
-  #drawn = '';
+  readonly #items = new WeakMap<RunSample, HTMLElement>();
 
   constructor() {
     this.#order = element(
@@ -54,7 +54,7 @@ export class Samples {
   }
 
   show({ run, samples }: KnownHistory): void {
-    if (run.id !== this.#run) [this.#run, this.#chosen, this.#shown, this.#drawn] = [run.id, 'newest', pageSize, ''];
+    if (run.id !== this.#run) [this.#run, this.#chosen, this.#shown] = [run.id, 'newest', pageSize];
     this.#samples = samples;
     this.#draw();
   }
@@ -99,12 +99,18 @@ export class Samples {
           ? 'No sample is like this. Change the step, the reward or the words.'
           : `${found.length} of ${this.#samples.length} samples`;
     this.#more.hidden = found.length <= this.#shown;
-    const shown = found.slice(0, this.#shown);
-    // What is being read must not be folded again because the run goes on.
-    const drawn = JSON.stringify(shown.map((sample) => this.#samples.indexOf(sample)));
-    if (drawn === this.#drawn) return;
-    this.#drawn = drawn;
-    fill(this.#list, ...shown.map(sampleItem));
+    for (const [k, sample] of found.slice(0, this.#shown).entries()) {
+      const item = this.#item(sample);
+      // What is being read stays where it is, unfolded and selected, while the run goes on.
+      if (this.#list.children[k] !== item) this.#list.insertBefore(item, this.#list.children[k] ?? null);
+    }
+    while (this.#list.children.length > Math.min(found.length, this.#shown)) this.#list.lastElementChild?.remove();
+  }
+
+  #item(sample: RunSample): HTMLElement {
+    const item = this.#items.get(sample) ?? sampleItem(sample);
+    this.#items.set(sample, item);
+    return item;
   }
 
   #found(steps: readonly number[]): RunSample[] {

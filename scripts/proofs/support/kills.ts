@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { processExists } from '../../../server/lock.ts';
 import type { Job, RunSummary } from '../../../server/protocol/types.ts';
 import { cheerful } from '../../../test/support/demoProject.ts';
-import { gone } from '../../../test/support/processes.ts';
+import { gone } from '../../../test/support/gone.ts';
 import { type ServerClient, startServer } from '../../../test/support/serverClient.ts';
 
 export interface KillsOptions {
@@ -57,6 +57,10 @@ export async function killWhileWorking(options: KillsOptions): Promise<KillsResu
     });
     // From the first millisecond, while the model is loading, to some way into a later stage.
     await delay(random() ** 2 * 3000);
+    if (job && failed(server, job)) {
+      note(`kill ${kill}: ${failed(server, job)}`);
+      counts.stuck++;
+    }
     const engine = job && trainingProcess(project, job);
     if (engine !== undefined) engines.add(engine);
     if (engine !== undefined && random() < 0.5) {
@@ -104,6 +108,12 @@ async function goOn(server: ServerClient, project: string): Promise<Job> {
 /** An engine whose server was killed still saves: its run is asked for as well, and waits for it. */
 function canGoOn({ status, offered, runningIn }: RunSummary): boolean {
   return offered === true || (status === 'running' && runningIn === 'elsewhere');
+}
+
+/** Why a job failed by itself, if it did. */
+function failed(server: ServerClient, { id }: Job): string | undefined {
+  const changes = server.told.flatMap((told) => (told.name === 'jobChanged' && told.job.id === id ? told.job : []));
+  return changes.at(-1)?.failure;
 }
 
 /** The engine at work on a job's run, as the run's lock names it. */

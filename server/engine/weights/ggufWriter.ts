@@ -1,6 +1,5 @@
 import { UserError } from '../../errors.ts';
 import { toF16, toQ8_0 } from './narrow.ts';
-import { firstNotFinite } from './numbers.ts';
 
 /** Writes GGUF files, version 3 (specification: ggml-org/ggml, docs/gguf.md). */
 
@@ -46,15 +45,18 @@ export function* ggufChunks(
   for (const tensor of tensors) yield padded(narrowed(tensor));
 }
 
+/** What rounds to infinity in half precision; of Q8_0 the scale, largest / 127, must fit there. */
+const TOO_LARGE: Readonly<Record<GgufFormat, number>> = {
+  F32: Number.POSITIVE_INFINITY,
+  F16: 65520,
+  Q8_0: 65520 * 127,
+};
+
 function narrowed({ name, format, read }: GgufTensorSource): Buffer {
   const values = read();
-  const bad = firstNotFinite(values);
-  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  // 65,520 and more rounds to infinity in half precision; in Q8_0 it is the scale, largest / 127, that must fit.
-  const most = format === 'F16' ? 65520 : format === 'Q8_0' ? 65520 * 127 : Number.POSITIVE_INFINITY;
-  if (bad >= 0 || largest >= most) {
-    const value = bad >= 0 ? values[bad] : largest;
-    throw new UserError(`${name} holds ${value}, which ${format} cannot keep. Export as safetensors instead.`);
+  const bad = values.findIndex((value) => !(Math.abs(value) < TOO_LARGE[format]));
+  if (bad >= 0) {
+    throw new UserError(`${name} holds ${values[bad]}, which ${format} cannot keep. Export as safetensors instead.`);
   }
   const numbers = format === 'F16' ? toF16(values) : format === 'Q8_0' ? toQ8_0(values) : values;
   return Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength);

@@ -39,7 +39,7 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
   try {
     checkMemory({
       what: `Loading ${model.path}`,
-      bytes: model.float32Bytes * 1.05 + (64 << 20),
+      bytes: model.float32Bytes * 1.05 + rotaryBytes(model.config) + (64 << 20),
       wouldFit: (available) =>
         `A model of up to about ${count(Math.max(0, Math.floor(available / 4.4e6) - 15))} million weights would fit.`,
     });
@@ -56,6 +56,11 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
   } finally {
     model.close();
   }
+}
+
+/** The tables of cos and sin, which a configuration can make larger than the weights. */
+function rotaryBytes({ maxPositions, headWidth }: LlamaConfig): number {
+  return maxPositions * headWidth * 4;
 }
 
 /** Reads and checks headers and configuration only. Throws as `loadBaseModel` does. */

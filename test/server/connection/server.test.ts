@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { clientMethods } from '../../../server/connection/schemas.ts';
 import { bundleProgram } from '../../support/bundle.ts';
 import { labelAll, longStages, writeDemoProject } from '../../support/demoProject.ts';
-import { gone } from '../../support/processes.ts';
+import { gone } from '../../support/gone.ts';
 import { builtServer } from '../../support/programs.ts';
 import { type ServerClient, startServer } from '../../support/serverClient.ts';
 import { skip } from '../../support/skip.ts';

@@ -161,6 +161,6 @@ describe('a training of another process', function () {
       stderr += text;
     });
     assert.deepEqual(await once(outside, 'close'), [1, null]);
-    assert.match(stderr, /^There is no palate\.json in .* or a folder above it\. Run this in a project/);
+    assert.match(stderr, /is in no Palate project: neither it nor a folder above has a palate\.json\.$/m);
   });
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { takeRunLock } from '../../../server/engine/run/lock.ts';
 import type { ServerNotifications } from '../../../server/protocol/client.ts';
 import type { Job, MetricsPoint } from '../../../server/protocol/types.ts';
 import { labelAll, longStages, writeDemoProject } from '../../support/demoProject.ts';
@@ -187,6 +188,19 @@ describe('training through the server', function () {
     await steps(server, resumed, 'sft', 2);
     await server.call('stopJob', { job: resumed.id });
     assert.equal((await server.jobEnds(resumed)).status, 'paused');
+  });
+
+  it('waits for an interrupted engine that still saves', async () => {
+    const [{ id: run, folder }] = await server.call('listRuns', { project });
+    // As an engine whose server was killed: it holds the run until its step is done.
+    const lock = takeRunLock(folder);
+    assert.deepEqual((await server.call('listRuns', { project }))[0].runningIn, 'elsewhere');
+    const job = await server.call('resumeRun', { project, run });
+    await server.tells('jobChanged', (told) => told.job.id === job.id && /to save/.test(told.job.progress?.what ?? ''));
+    lock.release();
+    await steps(server, job, 'sft', 2);
+    await server.call('stopJob', { job: job.id });
+    assert.equal((await server.jobEnds(job)).status, 'paused');
   });
 
   it('stops, forgets, and goes on where it stood', async () => {

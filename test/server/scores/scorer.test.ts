@@ -99,7 +99,7 @@ describe('the scorer', () => {
 
   it('another reward model has other scores, and the first one finds its own again', async () => {
     const project = join(folder.path, 'changed');
-    const other = join(await trainReward(engine, folder.path, 'two', 7), 'reward');
+    const other = join(await trainReward(engine, folder.path, 'two', { seed: 7, epochs: 1 }), 'reward');
     let active = adapter;
     const scorer = scorerIn(project, { activeRewardModel: async () => ({ model: embedded, adapter: active }) });
     const before = await scorer.score([warm]);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { commands } from '../../../client/extension.ts';
+import { steps } from '../../../client/wording/steps.ts';
 import { bundleProblem, messagesOf } from '../../../scripts/l10n.ts';
 import { packageRoot } from '../../../server/paths.ts';
 import { compareActions, defaultKeys } from '../../../webviews/protocol/compare.ts';
@@ -43,7 +44,8 @@ describe('manifest of the editor', () => {
   });
 
   it('menus, keys, welcome texts and the walkthrough name commands that exist', () => {
-    const named = [...menus, ...(contributes.keybindings as Contribution[])].map(({ command }) => command ?? '');
+    const named = [...menus, ...(contributes.keybindings as Contribution[])].flatMap(({ command }) => command ?? []);
+    assert.ok(named.length > 30);
     const linked = Object.values(strings).flatMap((value) =>
       [...value.matchAll(/\(command:([\w.]+)\)/g)].map(([, command]) => command ?? ''),
     );
@@ -87,11 +89,26 @@ describe('manifest of the editor', () => {
   it('every context key of ours is set somewhere', () => {
     const asked = [...text.matchAll(/palate\.(?:has\w+|jobRunning|queueState|compareFocused)/g)].map(([key]) => key);
     const set = new Set(sources.flatMap((source) => [...source.matchAll(/'(palate\.\w+)',/g)].map(([, key]) => key)));
-    assert.ok(asked.length > 20);
+    assert.ok(asked.length > 15);
     assert.deepEqual(
       [...new Set(asked)].filter((key) => !set.has(key)),
       [],
     );
+  });
+
+  it('every step of the walkthrough completes itself', () => {
+    const events = contributes.walkthroughs[0].steps.map(
+      ({ completionEvents }: { completionEvents: string[] }) => completionEvents,
+    );
+    assert.deepEqual(
+      events,
+      steps.map((step) => [`onContext:palate.step.${step}`]),
+    );
+    for (const step of steps)
+      assert.ok(
+        sources.some((source) => source.includes(`steps.done('${step}')`)),
+        step,
+      );
   });
 
   it('every file that it names is there', () => {

@@ -4,7 +4,7 @@ import { TextDocument } from 'vscode-languageserver-textdocument';
 import { openRowDocument, type Row, type RowDocument } from '../../../server/language/rowDocument.ts';
 
 describe('an open file with rows', () => {
-  const uri = 'file:///rows.jsonl';
+  const uri = 'file:///rows';
   const open = (text: string, languageId = 'jsonl') => openRowDocument(uri, languageId, 1, text);
   const linesOf = (document: RowDocument) => Array.from(document.rows(), ({ row }) => row.text);
   const rowsOf = (document: RowDocument): Row[] => Array.from(document.rows(), ({ row }) => row);
@@ -23,7 +23,7 @@ describe('an open file with rows', () => {
     const document = open([0, 1, 2, 3].map(line).join('\r\n'));
     const before = rowsOf(document);
     for (const row of before) assert.ok(row.scan);
-    before[2].shown.chosen = '+1.8';
+    before[2].show('chosen', '+1.8');
     document.change([{ range: at(2, 12, 2, 12), text: 'x' }], 2);
     const after = rowsOf(document);
     assert.deepEqual(
@@ -34,18 +34,18 @@ describe('an open file with rows', () => {
       after.map(({ scanned }) => scanned),
       [true, true, false, true],
     );
-    assert.equal(after[2].shown.chosen, '+1.8', 'what was shown stays until the new score is there');
+    assert.equal(after[2].shown('chosen'), '+1.8', 'what was shown stays until the new score is there');
     assert.equal(document.version, 2);
   });
 
   it('a row that moves keeps what is known of it, and no row shows its neighbour’s score', () => {
     const document = open([0, 1, 2].map(line).join('\n'));
     const [first, second, third] = rowsOf(document);
-    second.shown.chosen = 'second';
+    second.show('chosen', 'second');
     document.change([{ range: at(1, 0, 1, 0), text: `${line(9)}\n` }], 2);
     const after = rowsOf(document);
     assert.deepEqual([after[0], after[2], after[3]], [first, second, third]);
-    assert.deepEqual(after[1].shown, {});
+    assert.equal(after[1].shown('chosen'), undefined);
     document.change([{ range: at(0, 0, 1, 0), text: '' }], 3);
     assert.deepEqual(rowsOf(document).slice(1), [second, third]);
   });
@@ -118,9 +118,9 @@ describe('an open file with rows', () => {
     );
     const range = rows[2].range(rows[2].row.scan!.targets[0].value);
     assert.deepEqual(range.start, { line: 2, character: 89 });
-    rows[2].row.shown.messages = '+1';
+    rows[2].row.show('messages', '+1');
     list.change([{ range: at(1, 2, 1, 2), text: ' ' }], 2);
-    assert.equal([...list.rows(2, 2)][1].row.shown.messages, '+1');
+    assert.equal([...list.rows(2, 2)][1].row.shown('messages'), '+1');
     assert.equal([...open('not json', 'json').rows()].length, 0);
   });
 

@@ -138,8 +138,9 @@ describe('positions in a JSONL row', () => {
 
   it('any object, however written: the columns are where JSON.parse finds them', () => {
     const space = fc.stringMatching(/^[ \t\r]{0,2}$/);
+    const value = fc.jsonValue({ maxDepth: 2 });
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), fc.jsonValue())), space, (entries, gap) => {
+      fc.property(fc.array(fc.tuple(fc.string({ unit: 'binary' }), value), { maxLength: 6 }), space, (entries, gap) => {
         const parts = entries.map(
           ([name, value]) => `${gap}${JSON.stringify(name)}${gap}:${gap}${JSON.stringify(value)}${gap}`,
         );

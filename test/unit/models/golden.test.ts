@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { scalarHead, scoreName } from '../../../models/heads.ts';
 import type { NetworkContext } from '../../../models/layers.ts';
@@ -18,63 +17,14 @@ import { compile } from '../../../server/engine/onnx/program.ts';
 import type { CompileOptions, Feeds } from '../../../server/engine/runtime.ts';
 import { checkAdapter, readAdapter } from '../../../server/engine/weights/adapters.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
-import type { BaseModel, ChatMessage } from '../../../server/engine/weights/types.ts';
-import { packageRoot } from '../../../server/paths.ts';
+import type { BaseModel } from '../../../server/engine/weights/types.ts';
+import { type Differentiated, type GoldenRows, goldenFolder, goldenModels } from '../../support/goldenModels.ts';
 import { ReferenceBuilder, valueOf } from '../../support/reference.ts';
 
 // What Transformers and PEFT compute with tiny models (test/support/golden/README.md): the whole network and its
 // gradients, judged by code that shares nothing with ours.
 
-interface Rows {
-  readonly ids: readonly (readonly number[])[];
-  readonly lengths: readonly number[];
-  readonly promptLengths: readonly number[];
-}
-interface Differentiated {
-  readonly loss: number;
-  readonly gradientNorm: number;
-  readonly norms: Readonly<Record<string, number>>;
-  readonly gradients: Readonly<Record<string, { readonly values: readonly number[] }>>;
-}
-interface GoldenModel {
-  readonly folder: string;
-  readonly rows: Rows;
-  readonly tokenizer: {
-    readonly texts: readonly { readonly text: string; readonly ids: readonly number[]; readonly decoded: string }[];
-    readonly chat: {
-      readonly messages: readonly ChatMessage[];
-      readonly ids: readonly number[];
-      readonly generationIds: readonly number[];
-    };
-  };
-  readonly base: {
-    readonly logits: readonly (readonly (readonly number[])[])[];
-    readonly logps: readonly (readonly number[])[];
-    readonly temperature: number;
-    readonly logpsAtTemperature: readonly (readonly number[])[];
-    readonly entropyAtTemperature: readonly (readonly number[])[];
-  };
-  readonly fullParameter: Differentiated;
-  readonly adapter: Differentiated & {
-    readonly folder: string;
-    readonly lastLogits: readonly (readonly number[])[];
-    readonly logps: readonly (readonly number[])[];
-  };
-  readonly reward?: {
-    readonly folder: string;
-    readonly rows: Rows;
-    readonly scores: readonly number[];
-    readonly bradleyTerry: Differentiated;
-  };
-}
-
-const folder = join(packageRoot(), 'test/support/golden');
-const goldens = ['llama.json', 'families.json'].map(
-  (name) =>
-    JSON.parse(readFileSync(join(folder, name), 'utf8')) as { readonly models: Readonly<Record<string, GoldenModel>> },
-);
-
-for (const [name, model] of goldens.flatMap(({ models }) => Object.entries(models))) {
+for (const { name, model } of goldenModels) {
   describe(`Llama family, golden values of the ${name} model`, () => {
     let loaded: BaseModel;
     let config: LlamaConfig;
@@ -83,7 +33,7 @@ for (const [name, model] of goldens.flatMap(({ models }) => Object.entries(model
     const completion = { ...completionPositions(model.rows).feeds, temperature: scalar(1) };
 
     before(async () => {
-      loaded = await loadBaseModel(join(folder, model.folder));
+      loaded = await loadBaseModel(join(goldenFolder, model.folder));
       config = loaded.config;
       feeds = { ...baseFeeds(loaded), ...rowFeeds(model.rows) };
       adapted = { ...feeds, ...adapterFeeds(model.adapter.folder, config) };
@@ -190,7 +140,7 @@ function withLora(ops: OpBuilder): NetworkContext {
 }
 
 /** [B·T, V] */
-function logitsOf(context: NetworkContext, config: LlamaConfig, rows: Rows): Tensor {
+function logitsOf(context: NetworkContext, config: LlamaConfig, rows: GoldenRows): Tensor {
   const hidden = llama(context, config, tokenInputs(context.ops, rows.ids.length, rows.ids[0].length));
   const output = outputMatrix(context, config);
   assert.ok(isFrozen(output));
@@ -198,7 +148,13 @@ function logitsOf(context: NetworkContext, config: LlamaConfig, rows: Rows): Ten
 }
 
 /** The log-probability of each target, and the entropy of the distribution it was drawn from, each [P]. */
-function tokenOutputs(context: NetworkContext, config: LlamaConfig, rows: Rows, at: Positions, recompute = false) {
+function tokenOutputs(
+  context: NetworkContext,
+  config: LlamaConfig,
+  rows: GoldenRows,
+  at: Positions,
+  recompute = false,
+) {
   const { ops } = context;
   const inputs = tokenInputs(ops, rows.ids.length, rows.ids[0].length);
   const hidden = llama(context, config, inputs, { recompute });
@@ -213,7 +169,7 @@ function tokenOutputs(context: NetworkContext, config: LlamaConfig, rows: Rows, 
 }
 
 /** Mean over the completion tokens of all rows, end tokens included. */
-function completionLoss(context: NetworkContext, config: LlamaConfig, rows: Rows, recompute: boolean) {
+function completionLoss(context: NetworkContext, config: LlamaConfig, rows: GoldenRows, recompute: boolean) {
   const { ops } = context;
   const at = completionPositions(rows);
   const { logps } = tokenOutputs(context, config, rows, at, recompute);
@@ -221,7 +177,7 @@ function completionLoss(context: NetworkContext, config: LlamaConfig, rows: Rows
 }
 
 /** Scores [B] of the last real tokens, and the loss of the pairs (0, 1), (2, 3), … */
-function pairLoss(context: NetworkContext, config: LlamaConfig, rows: Rows) {
+function pairLoss(context: NetworkContext, config: LlamaConfig, rows: GoldenRows) {
   const { ops } = context;
   const batch = rows.ids.length;
   const hidden = llama(context, config, tokenInputs(ops, batch, rows.ids[0].length));
@@ -252,13 +208,13 @@ function baseFeeds({ config, weights }: BaseModel): Arrays {
 
 /** The tensors of a PEFT folder, and its LoRA scale. */
 function adapterFeeds(path: string, config: LlamaConfig): Arrays {
-  const adapter = readAdapter(join(folder, path));
+  const adapter = readAdapter(join(goldenFolder, path));
   checkAdapter(adapter, config);
   return { ...Object.fromEntries(adapter.tensors), scale: scalar(adapter.alpha / adapter.rank) };
 }
 
 /** Padding is a segment of its own: masks come from lengths, and here the padding is a real token's id. */
-function rowFeeds({ ids, lengths }: Rows): Arrays {
+function rowFeeds({ ids, lengths }: GoldenRows): Arrays {
   return {
     ids: integers(ids.flat()),
     positions: integers(ids.flatMap((row) => row.map((_, t) => t))),
@@ -275,7 +231,7 @@ interface Positions {
 }
 
 /** Tokens `first(row)` … length − 1 of each row: which hidden state predicts each (the one before), and its id. */
-function lossPositions({ ids, lengths }: Rows, first: (row: number) => number): Positions {
+function lossPositions({ ids, lengths }: GoldenRows, first: (row: number) => number): Positions {
   const read: number[] = [];
   const target: number[] = [];
   for (const [row, length] of lengths.entries()) {
@@ -287,7 +243,7 @@ function lossPositions({ ids, lengths }: Rows, first: (row: number) => number): 
   return { count: read.length, feeds: { read: integers(read), target: integers(target) } };
 }
 
-function completionPositions(rows: Rows): Positions {
+function completionPositions(rows: GoldenRows): Positions {
   return lossPositions(rows, (row) => rows.promptLengths[row]);
 }
 
@@ -303,10 +259,10 @@ async function run(build: (ops: OpBuilder) => Record<string, Tensor>, feeds: Fee
 }
 
 // --- what is compared -------------------------------------------------------------------------------------------------
-/** Rows of values [B·T, V] at the chosen tokens of each row (all real ones by default), joined. */
+/** GoldenRows of values [B·T, V] at the chosen tokens of each row (all real ones by default), joined. */
 function realRows(
   values: ArrayLike<number>,
-  { ids, lengths }: Rows,
+  { ids, lengths }: GoldenRows,
   choose = ({ length }: { length: number }): number[] => Array.from({ length }, (_, t) => t),
 ): number[] {
   const time = ids[0].length;

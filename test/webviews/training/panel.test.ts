@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from 'playwright-core';
-import type { Job, MetricsPoint, StageName } from '../../../server/protocol/types.ts';
+import type { Job, MetricsPoint } from '../../../server/protocol/types.ts';
 import { suiteBrowser } from '../../support/browser.ts';
 import { type RunFolders, type RunFoldersOptions, runFolders } from '../../support/runFolders.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
+import { chart, ink, rows } from './look.ts';
 import { type OpenPanel, openPanel } from './panel.ts';
 import { trainRun, writtenRun } from './run.ts';
 
@@ -24,43 +25,17 @@ describe('the training panel', function () {
 
   async function withPanel(
     options: RunFoldersOptions,
-    use: (panel: OpenPanel & { readonly host: RunFolders }) => Promise<void>,
+    use: (panel: OpenPanel, folders: RunFolders) => Promise<void>,
   ): Promise<void> {
-    const host = runFolders(options);
-    const panel = await openPanel(suite.browser, host);
+    const folders = runFolders(options);
+    const panel = await openPanel(suite.browser, folders);
     try {
-      await use({ ...panel, host });
-      assert.deepEqual(panel.complaints, []);
-      assert.deepEqual(panel.foreign, []);
+      await use(panel, folders);
+      assert.deepEqual(panel.complaints(), []);
     } finally {
       await panel.close();
     }
   }
-
-  const chart = (page: Page, stage: StageName, metric: string) =>
-    page.locator(`[data-stage="${stage}"] [data-metric="${metric}"].chart`);
-
-  /** Cells of the table beside a chart, row by row. */
-  async function rows(page: Page, stage: StageName, metric: string): Promise<string[][]> {
-    const table = chart(page, stage, metric).locator('.data-table');
-    if (await table.isHidden()) await chart(page, stage, metric).getByRole('button', { name: 'Table' }).click();
-    return table
-      .locator('tbody tr')
-      .evaluateAll((found) =>
-        found.map((row) => [...row.children].map((cell) => (cell as HTMLElement).title || (cell.textContent ?? ''))),
-      );
-  }
-
-  /** Pixels of a chart's picture that are not the page's background. */
-  const ink = (page: Page, stage: StageName, metric: string) =>
-    chart(page, stage, metric)
-      .locator('canvas')
-      .evaluate((canvas: HTMLCanvasElement) => {
-        const { data } = canvas.getContext('2d')!.getImageData(0, 0, canvas.width, canvas.height);
-        let blue = 0;
-        for (let k = 0; k < data.length; k += 4) if (data[k + 2] > 180 && data[k] < 130 && data[k + 3] > 200) blue++;
-        return blue;
-      });
 
   const pointsOf = (folder: string): MetricsPoint[] =>
     readFileSync(join(folder, 'metrics.jsonl'), 'utf8')
@@ -112,7 +87,7 @@ describe('the training panel', function () {
     const id = 'run-1';
     const changes = { [id]: { runningIn: 'here' as const } };
     run.append({ stage: 'ppo', step: 1, 'loss/policy_avg': 0.5, seconds: 1 });
-    await withPanel({ folders: [run.folder], changes, jobs: [trainJob(id)] }, async ({ page, messenger, host }) => {
+    await withPanel({ folders: [run.folder], changes, jobs: [trainJob(id)] }, async ({ page, host }, folders) => {
       const readout = chart(page, 'ppo', 'loss/policy_avg').locator('.readout');
       await page.waitForFunction(() => document.querySelector('.readout')?.textContent === '0.5');
       assert.match((await page.locator('.status').textContent()) ?? '', /Running: training. About 5 min left/);
@@ -120,14 +95,14 @@ describe('the training panel', function () {
       const before = await ink(page, 'ppo', 'loss/policy_avg');
       for (let step = 2; step <= 40; step++) {
         run.append({ stage: 'ppo', step, 'loss/policy_avg': Math.sin(step), seconds: step });
-        await messenger.call('grew', { run: id });
+        await host.call('grew', { run: id });
       }
       await page.waitForFunction((last) => document.querySelector('.readout')?.textContent === last, '0.7451');
       assert.ok((await ink(page, 'ppo', 'loss/policy_avg')) > before);
       assert.equal((await rows(page, 'ppo', 'loss/policy_avg')).length, 40);
       // It read on from where it was, not from the start.
-      assert.equal(host.reads.filter((read) => read === `${id} 0 0`).length, 1, host.reads.join('\n'));
-      await messenger.call('job', { job: { ...trainJob(id), status: 'stopping' } });
+      assert.equal(folders.reads.filter((read) => read === `${id} 0 0`).length, 1, folders.reads.join('\n'));
+      await host.call('job', { job: { ...trainJob(id), status: 'stopping' } });
       await page.waitForFunction(() => document.querySelector('.status')?.textContent === 'Saving, then stopping.');
       assert.equal(await page.getByRole('button', { name: 'Stopping…' }).isDisabled(), true);
       assert.equal(await readout.textContent(), '0.7451');
@@ -139,14 +114,15 @@ describe('the training panel', function () {
     for (let step = 1; step <= 300; step++)
       run.append({ stage: 'ppo', step, 'objective/kl': step / 10, seconds: step });
     run.sample({ stage: 'ppo', step: 3, prompt: 'p', response: 'r', reward: 1 });
-    await withPanel({ folders: [trained, run.folder], start: {} }, async ({ page }) => {
+    await withPanel({ folders: [trained, run.folder] }, async (panel) => {
+      const { page } = panel;
       await page.getByLabel('Run', { exact: true }).selectOption({ label: `Run run-${names} · interrupted` });
       await page.waitForSelector('[data-metric="objective/kl"] canvas');
       await page.getByLabel('Smoothing').fill('0.25');
       await page.getByLabel('Along').selectOption('time');
       await chart(page, 'ppo', 'objective/kl').getByRole('button', { name: 'Log' }).click();
       await page.getByRole('tab', { name: 'Samples' }).click();
-      await page.reload();
+      await panel.reload();
       await page.waitForSelector('.sample');
       assert.equal(await page.getByRole('tab', { name: 'Samples' }).getAttribute('aria-selected'), 'true');
       await page.getByRole('tab', { name: 'Curves' }).click();
@@ -177,24 +153,24 @@ describe('the training panel', function () {
     write(6, 10, 2);
     const valuesOf = async (page: Page) => (await rows(page, 'ppo', 'objective/kl')).map((cells) => Number(cells[2]));
     const options = { folders: [run.folder], changes: { [id]: { runningIn: 'here' as const } } };
-    await withPanel(options, async ({ page, messenger, host }) => {
+    await withPanel(options, async ({ page, host }, folders) => {
       await page.waitForFunction(() => document.querySelector('.readout')?.textContent === '2');
       // Shorter than before.
       run.cut(metrics, samples);
       write(6, 7, 33);
-      await messenger.call('grew', { run: id });
+      await host.call('grew', { run: id });
       await page.waitForFunction(() => document.querySelector('.readout')?.textContent === '33');
       assert.deepEqual(await valuesOf(page), [1, 1, 1, 1, 1, 33, 33]);
       // Stopped, gone on with, and longer than before by the time that it is read.
       run.manifest({ status: 'paused' });
-      host.options = { ...host.options, changes: {} };
-      await messenger.call('runs', { runs: host.runs() });
+      folders.options = { ...folders.options, changes: {} };
+      await host.call('runs', { runs: folders.runs() });
       await page.waitForFunction(() => document.querySelector('.status')?.textContent?.startsWith('Paused'));
       run.cut(metrics, samples);
       write(6, 12, 444);
       run.manifest({ status: 'running' });
-      host.options = options;
-      await messenger.call('grew', { run: id });
+      folders.options = options;
+      await host.call('grew', { run: id });
       await page.waitForFunction(() => document.querySelector('.readout')?.textContent === '444');
       assert.deepEqual(await valuesOf(page), [1, 1, 1, 1, 1, 444, 444, 444, 444, 444, 444, 444]);
       await page.getByRole('tab', { name: 'Samples' }).click();
@@ -235,15 +211,15 @@ describe('the training panel', function () {
 
   it('an empty project says what to do; a run that comes is shown', async () => {
     const run = newRun();
-    await withPanel({ folders: [] }, async ({ page, host, messenger }) => {
+    await withPanel({ folders: [] }, async ({ page, host }, folders) => {
       await page.getByText('No runs yet').waitFor();
       await page.getByRole('button', { name: 'Train…' }).click();
-      assert.deepEqual(host.acts, ['train']);
-      host.options = { folders: [run.folder] };
-      await messenger.call('runs', { runs: host.runs() });
+      assert.deepEqual(folders.acts, ['train']);
+      folders.options = { folders: [run.folder] };
+      await host.call('runs', { runs: folders.runs() });
       await page.waitForSelector('.stages li');
       assert.equal(await page.getByText('No runs yet').isVisible(), false);
-      await messenger.call('runs', { runs: [] });
+      await host.call('runs', { runs: [] });
       await page.getByText('No runs yet').waitFor();
     });
   });
@@ -252,7 +228,7 @@ describe('the training panel', function () {
     const run = newRun();
     const id = `run-${names}`;
     run.manifest({ status: 'failed', failure: 'The disk is full.' });
-    await withPanel({ folders: [run.folder] }, async ({ page, host, messenger }) => {
+    await withPanel({ folders: [run.folder] }, async ({ page, host }, folders) => {
       await page.getByRole('button', { name: 'Resume' }).click();
       assert.match((await page.locator('.status').textContent()) ?? '', /^Failed. The disk is full.$/);
       await page.getByRole('button', { name: 'Train…' }).click();
@@ -261,15 +237,15 @@ describe('the training panel', function () {
       await page.getByRole('button', { name: 'Keep it' }).click();
       await page.getByRole('button', { name: 'Delete…' }).click();
       await page.getByRole('button', { name: 'Delete', exact: true }).click();
-      assert.deepEqual(host.acts, [`resume ${id}`, 'train', `openFolder ${id}`, `delete ${id}`]);
+      assert.deepEqual(folders.acts, [`resume ${id}`, 'train', `openFolder ${id}`, `delete ${id}`]);
       run.manifest({ status: 'running', failure: undefined });
-      host.options = { ...host.options, changes: { [id]: { runningIn: 'here' } } };
-      await messenger.call('runs', { runs: host.runs() });
+      folders.options = { ...folders.options, changes: { [id]: { runningIn: 'here' } } };
+      await host.call('runs', { runs: folders.runs() });
       await page.getByRole('button', { name: 'Stop' }).click();
-      assert.equal(host.acts.at(-1), `stop ${id}`);
+      assert.equal(folders.acts.at(-1), `stop ${id}`);
       assert.equal(await page.getByRole('button', { name: 'Delete…' }).count(), 0);
-      host.options = { ...host.options, changes: { [id]: { runningIn: 'elsewhere' } } };
-      await messenger.call('runs', { runs: host.runs() });
+      folders.options = { ...folders.options, changes: { [id]: { runningIn: 'elsewhere' } } };
+      await host.call('runs', { runs: folders.runs() });
       await page.getByText('Running in another window or a terminal').waitFor();
       assert.equal(await page.getByRole('button', { name: 'Stop' }).count(), 0);
     });
@@ -279,23 +255,23 @@ describe('the training panel', function () {
     const run = newRun();
     const id = `run-${names}`;
     run.append({ stage: 'ppo', step: 1, 'objective/kl': 1 });
-    const host = runFolders({ folders: [run.folder] });
+    const folders = runFolders({ folders: [run.folder] });
     let broken = true;
     const failing = {
-      ...host,
+      ...folders,
       act() {
         throw new Error('The run is locked by process 12.');
       },
-      read: (params: Parameters<typeof host.read>[0]) => {
+      read: (params: Parameters<typeof folders.read>[0]) => {
         if (broken) throw new Error('The file cannot be read.');
-        return host.read(params);
+        return folders.read(params);
       },
     };
     const panel = await openPanel(suite.browser, failing);
     try {
       await panel.page.getByText('The file cannot be read.').waitFor();
       broken = false;
-      await panel.messenger.call('grew', { run: id });
+      await panel.host.call('grew', { run: id });
       await panel.page.waitForSelector('[data-metric="objective/kl"] canvas');
       assert.equal(await panel.page.getByText('The file cannot be read.').isVisible(), false);
       await panel.page.getByRole('button', { name: 'Resume' }).click();
@@ -303,8 +279,8 @@ describe('the training panel', function () {
       // What makes no sense is answered or dropped.
       await panel.page.evaluate(() => window.postMessage({ kind: 'request', id: 77, method: 'nonsense' }, '*'));
       await panel.page.evaluate(() => window.postMessage('nonsense', '*'));
-      await panel.messenger.call('grew', { run: 'another' });
-      assert.deepEqual(panel.complaints, []);
+      await panel.host.call('grew', { run: 'another' });
+      assert.deepEqual(panel.complaints(), []);
     } finally {
       await panel.close();
     }
@@ -313,9 +289,9 @@ describe('the training panel', function () {
   it('“show” brings a run and a tab to the front', async () => {
     const run = newRun();
     run.append({ stage: 'ppo', step: 1, 'objective/kl': 1 });
-    await withPanel({ folders: [trained, run.folder] }, async ({ page, messenger }) => {
+    await withPanel({ folders: [trained, run.folder] }, async ({ page, host }) => {
       await page.waitForSelector('[data-stage="sft"] canvas');
-      await messenger.call('show', { run: `run-${names}`, tab: 'samples' });
+      await host.call('show', { run: `run-${names}`, tab: 'samples' });
       await page.getByText('No samples yet').waitFor();
       assert.equal(await page.getByLabel('Run', { exact: true }).inputValue(), `run-${names}`);
     });

@@ -1,7 +1,7 @@
 import katex from 'katex';
 import type { MarkdownIt } from 'markdown-it';
 import { element } from '../elements.ts';
-import { visibleNodes } from './invisible.ts';
+import { holdsInvisible, visibleNodes } from './invisible.ts';
 import { sanitiseMath } from './sanitise.ts';
 
 export interface Formula {
@@ -61,7 +61,9 @@ export function formulaRules(markdown: MarkdownIt, found: (formula: Formula) => 
   markdown.renderer.rules.formula = (tokens, at) => {
     const block = (tokens[at].meta as { block: boolean }).block;
     const index = found({ source: tokens[at].content, block });
-    return `<span class="${block ? 'formula-block' : 'formula'}" data-formula="${index}"></span>`;
+    // A place that scrolls costs layout: only what may be wider than its pane gets one.
+    const wide = tokens[at].content.length > 40 ? ' wide' : '';
+    return `<span class="${block ? 'formula-block' : 'formula'}${wide}" data-formula="${index}"></span>`;
   };
 }
 
@@ -85,9 +87,26 @@ function inlineFormula(text: string, at: number, end: number) {
   return { source: source.trim(), block: double, end: from + close + closer.length };
 }
 
+/** Formulas set lately: answers repeat theirs, and one takes a millisecond. */
+const lately = new Map<string, Node>();
+const mostLately = 300;
+
 /** The formula, or its source where it can't be, or may not be, set. */
-export function renderFormula({ source, block }: Formula): Node {
-  if (source.length > longest || definitions.test(source) || nestingOf(source) > deepest) return asSource(source);
+export function renderFormula(formula: Formula): Node {
+  const name = `${formula.block} ${formula.source}`;
+  const known = lately.get(name) ?? setFormula(formula);
+  lately.delete(name);
+  lately.set(name, known);
+  for (const oldest of lately.keys()) {
+    if (lately.size <= mostLately) break;
+    lately.delete(oldest);
+  }
+  return known.cloneNode(true);
+}
+
+function setFormula({ source, block }: Formula): Node {
+  const plain = source !== '' && source.length <= longest && !definitions.test(source) && !holdsInvisible(source);
+  if (!plain || nestingOf(source) > deepest) return formulaSource(source);
   try {
     const markup = katex.renderToString(source, {
       displayMode: block,
@@ -99,13 +118,14 @@ export function renderFormula({ source, block }: Formula): Node {
       maxExpand: 300,
     });
     const tree = sanitiseMath(markup);
-    return deeperThan(tree, deepestTree) ? asSource(source) : tree;
+    return deeperThan(tree, deepestTree) ? formulaSource(source) : tree;
   } catch {
-    return asSource(source);
+    return formulaSource(source);
   }
 }
 
-const asSource = (source: string) => element('code', { class: 'formula-source' }, ...visibleNodes(source));
+/** Set as code: what can't be a formula, and what is not one yet. */
+export const formulaSource = (source: string) => element('code', { class: 'formula-source' }, ...visibleNodes(source));
 
 function nestingOf(source: string): number {
   let depth = 0;

@@ -37,6 +37,8 @@ function nameOf(run: string): string {
   return `${characters.map(codePoint).join(' ')}${left > 0 ? ` and ${left} more` : ''}`;
 }
 
+export const holdsInvisible = (text: string) => mayHold.test(text);
+
 /** For a title, a label or an attribute: marks as ‹U+202E›. */
 export function visibleText(text: string): string {
   if (!mayHold.test(text)) return text;
@@ -58,12 +60,12 @@ export function visibleNodes(text: string): (string | HTMLElement)[] {
   return nodes;
 }
 
-/** Every text below `root`, in place. */
+/** Every text below `root`, in place. Formulas are left alone: KaTeX sets them with zero widths of its own. */
 export function showInvisible(root: Node): void {
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   const found: Text[] = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    if (mayHold.test((node as Text).data)) found.push(node as Text);
+    if (mayHold.test((node as Text).data) && !node.parentElement?.closest('.katex')) found.push(node as Text);
   }
   for (const node of found) node.replaceWith(...visibleNodes(node.data));
 }

@@ -11,11 +11,16 @@ export interface LongText {
 }
 
 /** Renders the part that begins at `from` and is about `size` characters long; `end`: where the next one begins. */
-export type PartRenderer = (from: number, size: number) => { readonly content: readonly Child[]; readonly end: number };
+export type PartRenderer = (
+  from: number,
+  size: number,
+  /** Aborted when the text is not shown any more. */
+  signal: AbortSignal,
+) => { readonly content: readonly Child[]; readonly end: number };
 
 /** Rendered before anything is shown: a screen or two. */
 const firstPart = 5000;
-const laterPart = 10_000;
+const laterPart = 6000;
 /** Rendered without being asked for. */
 const unfolded = 40_000;
 
@@ -26,11 +31,11 @@ export function longText(text: string, look: 'markdown' | 'raw'): LongText {
     return { root: element('div', { class: 'text' }, nothing), dispose() {} };
   }
   let fence = '';
-  return inParts(look, text.length, (from, size) => {
+  return inParts(look, text.length, (from, size, signal) => {
     const part = partAt(text, from, size, look === 'markdown' ? fence : '');
     fence = part.fence;
     return {
-      content: look === 'markdown' ? [renderMarkdown(part.text)] : visibleNodes(text.slice(from, part.end)),
+      content: look === 'markdown' ? [renderMarkdown(part.text, signal)] : visibleNodes(text.slice(from, part.end)),
       end: part.end,
     };
   });
@@ -46,7 +51,7 @@ export function inParts(look: 'markdown' | 'raw', length: number, render: PartRe
   let at = 0;
 
   const addPart = (size: number) => {
-    const { content, end } = render(at, size);
+    const { content, end } = render(at, size, stop.signal);
     const whole = at === 0 && end >= length;
     root.append(element('div', { class: whole ? 'part whole' : 'part' }, ...content));
     at = end;

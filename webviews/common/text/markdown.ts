@@ -1,6 +1,7 @@
 import hljs from 'highlight.js/lib/common';
 import createMarkdown, { type Token } from 'markdown-it';
-import { type Formula, formulaRules, renderFormula } from './formulas.ts';
+import { inSlices, painted } from '../slices.ts';
+import { type Formula, formulaRules, formulaSource, renderFormula } from './formulas.ts';
 import { showInvisible, visibleText } from './invisible.ts';
 import { sanitiseProse } from './sanitise.ts';
 
@@ -70,8 +71,13 @@ function codeBlock(source: string, info: string): string {
   return `<pre>${label}<code>${code}</code></pre>`;
 }
 
-/** Markdown as sanitised elements: nothing in them loads, runs or leads anywhere. */
-export function renderMarkdown(text: string): DocumentFragment {
+/** Milliseconds of formulas that are set before the text is shown; the rest follows while it is read. */
+const formulasAtOnce = 10;
+/** More than these in one part of a text are no mathematics. */
+const mostFormulas = 400;
+
+/** Markdown as sanitised elements: nothing in them loads, runs or leads anywhere. Aborted, formulas stay their source. */
+export function renderMarkdown(text: string, signal: AbortSignal): DocumentFragment {
   formulas = [];
   let markup: string;
   try {
@@ -82,11 +88,28 @@ export function renderMarkdown(text: string): DocumentFragment {
   }
   const found = formulas;
   const fragment = document.adoptNode(sanitiseProse(markup));
-  for (const place of fragment.querySelectorAll<HTMLElement>('[data-formula]')) {
-    const formula = found[Number(place.dataset.formula)];
-    if (formula) place.replaceChildren(renderFormula(formula));
-  }
   for (const scrolling of fragment.querySelectorAll('pre')) scrolling.tabIndex = 0;
   showInvisible(fragment);
+  const places = [...fragment.querySelectorAll<HTMLElement>('[data-formula]')].flatMap((place) => {
+    const formula = found[Number(place.dataset.formula)];
+    return formula ? [{ place, formula }] : [];
+  });
+  const until = performance.now() + formulasAtOnce;
+  while (places.length > 0 && performance.now() < until) setFormula(places.shift()!);
+  if (places.length > 0) {
+    for (const { place, formula } of places) place.replaceChildren(formulaSource(formula.source));
+    void painted().then(() => inSlices(set(places.slice(0, mostFormulas)), signal));
+  }
   return fragment;
+}
+
+interface Place {
+  readonly place: HTMLElement;
+  readonly formula: Formula;
+}
+
+const setFormula = ({ place, formula }: Place) => place.replaceChildren(renderFormula(formula));
+
+function* set(places: readonly Place[]): Iterable<void> {
+  for (const one of places) yield setFormula(one);
 }

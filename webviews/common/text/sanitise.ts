@@ -25,7 +25,7 @@ const common: Config = {
 };
 
 const classNames = {
-  prose: /^(hljs-[a-z_-]+|formula|formula-block|link|address|unloaded|language|align-(left|right|center))$/,
+  prose: /^(hljs-[a-z_-]+|formula|formula-block|wide|link|address|unloaded|language|align-(left|right|center))$/,
   math: /^[A-Za-z0-9_-]+$/,
 };
 
@@ -38,6 +38,8 @@ export function sanitiseProse(markup: string): DocumentFragment {
     ...common,
     ALLOWED_TAGS: proseTags,
     ALLOWED_ATTR: proseAttributes,
+    // It is text to be copied, and leads nowhere: an address that a browser would refuse is still shown.
+    ADD_URI_SAFE_ATTR: ['data-address'],
   }) as unknown as DocumentFragment;
 }
 
@@ -51,6 +53,7 @@ export function sanitiseMath(markup: string): DocumentFragment {
     ...common,
     ALLOWED_TAGS: mathTags,
     ALLOWED_ATTR: mathAttributes,
+    ADD_URI_SAFE_ATTR: ['data-style'],
   }) as unknown as DocumentFragment;
   const here = document.adoptNode(fragment);
   for (const styled of here.querySelectorAll<HTMLElement>('[data-style]')) {

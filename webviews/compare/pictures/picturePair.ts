@@ -35,6 +35,8 @@ export class PicturePair implements PairView {
   readonly #over: Viewport;
   readonly #overPane: HTMLElement;
   readonly #slider: HTMLInputElement;
+  /** What is seen where one lies over the other. */
+  readonly #legend = element('div', { class: 'over-legend' });
   readonly #answers: HTMLElement;
   readonly #loaded: [Loaded | string | undefined, Loaded | string | undefined] = [undefined, undefined];
   /** Of the pane where one lies over the other. */
@@ -66,7 +68,7 @@ export class PicturePair implements PairView {
       attributes: { 'aria-label': 'A to the left of this place, B to the right' },
       set: { type: 'range', min: '0', max: '100', value: '50', oninput: () => this.#swipe() },
     });
-    this.#overPane = element('div', { class: 'over' }, this.#over.root, this.#slider);
+    this.#overPane = element('div', { class: 'over' }, this.#over.root, this.#legend);
     this.#captions = comparison.shown.map((response) => longText(textOf(response), 'markdown'));
     this.#answers = element('div', { class: 'answers pictures' }, ...comparison.shown.map((_, at) => this.#side(at)));
     this.tools = this.#makeTools(keys);
@@ -216,11 +218,11 @@ export class PicturePair implements PairView {
     const over = mode !== 'sides' && both;
     this.#answers.hidden = over;
     this.#overPane.hidden = !over;
-    this.#slider.hidden = mode !== 'swipe';
     this.root.classList.toggle('flipped', this.#held);
     if (over) {
       this.#layers = this.#overLayers(a, b, mode);
       this.#over.show(this.#layers);
+      fill(this.#legend, ...this.#legendOf(mode));
     } else for (const side of [0, 1] as const) this.#showSide(side);
     this.#press();
   }
@@ -239,6 +241,13 @@ export class PicturePair implements PairView {
       pictureLayer(below.picture, this.#alt(below, this.#held ? 1 : 0)),
       pictureLayer(above.picture, this.#alt(above, this.#held ? 0 : 1), share),
     ];
+  }
+
+  #legendOf(mode: PictureMode): (HTMLElement | string)[] {
+    const letter = (name: string) => element('span', { class: 'letter' }, name);
+    const [left, right] = this.#held ? ['B', 'A'] : ['A', 'B'];
+    if (mode === 'swipe') return [letter(left), this.#slider, letter(right)];
+    return this.#held ? [letter('B')] : ['The brighter, the more differs; black is the same.'];
   }
 
   #showSide(place: 0 | 1): void {

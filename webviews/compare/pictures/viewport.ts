@@ -105,7 +105,8 @@ export class Viewport {
   }
 
   #down(event: PointerEvent): void {
-    if (event.button !== 0) return;
+    // A captured pointer's click would miss the button that it was meant for.
+    if (event.button !== 0 || (event.target as Element).closest('button')) return;
     this.root.setPointerCapture(event.pointerId);
     this.#pointers.set(event.pointerId, { x: event.x, y: event.y });
   }

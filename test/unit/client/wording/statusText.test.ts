@@ -61,7 +61,10 @@ describe('end of a job', () => {
   it('of training offers to look, and says its last notice', () => {
     const told = endOfJob(running, aJob({ status: 'done', summary: 'reward +0.8', notices: ['Stopped early.'] }));
     assert.deepEqual(told?.actions, ['showTraining', 'compareBeforeAfter']);
-    assert.equal(told?.message, 'Train: whole pipeline: reward +0.8 Stopped early.');
+    assert.equal(told?.message, 'reward +0.8 Stopped early.');
+    assert.equal(endOfJob(running, aJob({ status: 'done' }))?.message, 'Train: whole pipeline is done.');
+    const progress = { what: 'step', stage: 'reward', done: 5, total: 5 } as const;
+    assert.deepEqual(endOfJob(running, aJob({ status: 'done', progress }))?.actions, ['showTraining']);
   });
 
   it('of training that failed says why and offers to resume', () => {

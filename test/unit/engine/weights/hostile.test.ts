@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
+import { rotaryDivisors } from '../../../../models/llama.ts';
 import type { OpenFile } from '../../../../server/engine/weights/files.ts';
 import { readGguf } from '../../../../server/engine/weights/gguf.ts';
 import { ggufConfig, ggufTensorNames } from '../../../../server/engine/weights/ggufModel.ts';
+import { readHuggingFaceConfig, toHuggingFaceConfig } from '../../../../server/engine/weights/huggingface.ts';
 import { checkShapes, llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
 import { readSafetensorsHeader, safetensorsChunks } from '../../../../server/engine/weights/safetensors.ts';
 import { createTokenizer } from '../../../../server/engine/weights/tokenizer.ts';
@@ -12,6 +17,8 @@ import {
   ggufBytes,
   ggufTensors,
   memoryFile,
+  smallConfig,
+  smallFamilies,
   smallMetadata,
   smallTemplate,
   smallTokenizerJson,
@@ -131,6 +138,87 @@ describe('hostile files', () => {
       { numRuns: 10_000, seed },
     );
     assert.ok(refusals > 5000, `only ${refusals} of 10,000 were refused`);
+  });
+
+  it('GGUF of the other families, with divisors of positions: 3,000 damaged headers', function () {
+    this.timeout(60_000);
+    const divisors = { name: 'rope_freqs.weight', dimensions: [4], type: 0, bytes: new Uint8Array(16).fill(63) };
+    for (const config of Object.values(smallFamilies)) {
+      const metadata = smallMetadata(config).filter(([key]) => !key.startsWith('tokenizer.'));
+      const linear = [[`${metadata[0][2]}.rope.scaling.factor`, 6, config.headNorms ? 4 : 1]] as const;
+      const extra = config.attentionBias === 'qkvo' ? [divisors] : [];
+      const tensors = [...ggufTensors(smallWeights(config), config), ...extra];
+      const bytes = ggufBytes([...metadata, ...linear], tensors);
+      const header = ggufBytes([...metadata, ...linear], tensors, 3, { headerOnly: true }).length;
+      const read = (content: Buffer) => {
+        const file = counting(content);
+        const result = taken(() => {
+          const gguf = readGguf(file);
+          const shapes = new Map([...ggufTensorNames(gguf)].map(([name, tensor]) => [name, tensor.shape]));
+          checkShapes(path, llamaWeightShapes(ggufConfig(gguf, file)), shapes);
+        });
+        assert.ok(file.largest <= 1 << 20);
+        return result;
+      };
+      assert.ok(read(bytes), 'the undamaged file is taken');
+      const changes = fc.array(damage(bytes.length, header), { minLength: 1, maxLength: 3 });
+      const property = fc.property(changes, (list) => void read(damaged(bytes, list)));
+      fc.assert(property, { numRuns: 1000, seed });
+    }
+  });
+
+  it('config.json: keys replaced by any JSON value', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'palate-hostile-'));
+    const taken = { as: 0 };
+    try {
+      const type = fc.constantFrom('llama', 'qwen2', 'qwen3', 'gemma');
+      const rope = fc.record(
+        {
+          rope_type: fc.constantFrom('default', 'linear', 'llama3', 'longrope', 'yarn', 7),
+          factor: fc.oneof(fc.double(), fc.constantFrom(2, 8)),
+          low_freq_factor: fc.constantFrom(1, 4, -1, 'x'),
+          high_freq_factor: fc.constantFrom(4, 1, null),
+          original_max_position_embeddings: fc.oneof(fc.constant(32), fc.jsonValue()),
+          short_factor: fc.oneof(fc.constant([1, 1, 1, 1]), fc.jsonValue()),
+          long_factor: fc.oneof(fc.constant([1, 1, 1, 1]), fc.jsonValue()),
+          attention_factor: fc.constantFrom(1, 2),
+        },
+        { requiredKeys: [] },
+      );
+      const keys = [
+        'num_hidden_layers',
+        'head_dim',
+        'num_key_value_heads',
+        'attention_bias',
+        'layer_types',
+        'rope_theta',
+      ];
+      const any = fc.oneof(fc.jsonValue(), fc.constantFrom(0, 1, 2, 8, 1e9, true, false, null));
+      fc.assert(
+        fc.property(
+          type,
+          fc.constantFrom(...keys),
+          any,
+          fc.oneof(rope, fc.jsonValue()),
+          (model_type, key, value, scaling) => {
+            const json = { ...toHuggingFaceConfig(smallConfig), model_type, [key]: value, rope_scaling: scaling };
+            writeFileSync(join(folder, 'config.json'), JSON.stringify(json));
+            try {
+              const config = readHuggingFaceConfig(folder);
+              assert.ok(config.layers <= 1000 && rotaryDivisors(config).every(Number.isFinite));
+              taken.as += 1;
+            } catch (error) {
+              if (!(error instanceof UserError)) throw error;
+              assert.match(error.message, /config\.json: \P{Cc}+\.$/u);
+            }
+          },
+        ),
+        { numRuns: 3000, seed },
+      );
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+    assert.ok(taken.as > 100, `only ${taken.as} of 3,000 were taken`);
   });
 
   it('safetensors: 5,000 damaged headers', function () {

@@ -268,6 +268,16 @@ describe('loading a base model', () => {
   });
 });
 
+describe('a configuration that claims a hundred million positions', () => {
+  const folder = temporaryFolder();
+  it('is refused before their tables are made', async () => {
+    const path = writeModelFolder(join(folder.path, 'long'), {
+      shape: { ...smallConfig, maxPositions: 1 << 27, headWidth: 1024 },
+    });
+    await assert.rejects(loadBaseModel(path), refused(/Loading .*long needs about 550 GB of memory/));
+  });
+});
+
 describe('SmolLM2-135M-Instruct from GGUF', () => {
   it('has its configuration, all weights, and the values of the file', async function () {
     const data = testDataOrSkip(this, 'SmolLM2-135M-Instruct');

@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+import { exportModel } from '../../../server/engine/export.ts';
+import { packageRoot } from '../../../server/paths.ts';
+import type { ExportFormat } from '../../../server/protocol/engine.ts';
+import { relativeError } from '../../support/close.ts';
+import { goldenFolder, goldenModels } from '../../support/goldenModels.ts';
+import { skip } from '../../support/skip.ts';
+import { resultOf } from '../../support/stages.ts';
+import { temporaryFolder } from '../../support/temporary.ts';
+
+interface Answer {
+  readonly logits: readonly (readonly number[])[];
+  readonly types?: Readonly<Record<string, string>>;
+  readonly fields?: Readonly<Record<string, unknown>>;
+}
+
+describe('exported models, read by Transformers and the package gguf', () => {
+  const folder = temporaryFolder();
+  const tolerances: Readonly<Record<ExportFormat, number>> = { safetensors: 1e-2, 'gguf-f16': 5e-3, 'gguf-q8_0': 5e-2 };
+
+  it('give the logits of the adapter on its base', async function () {
+    const python = process.env.PALATE_PEER_PYTHON;
+    if (python === undefined) {
+      skip(this, 'PALATE_PEER_PYTHON names no Python with torch, transformers and gguf');
+    }
+    this.timeout(300_000);
+    const made: { name: string; format: ExportFormat; path: string }[] = [];
+    for (const { name } of goldenModels) {
+      for (const format of Object.keys(tolerances) as ExportFormat[]) {
+        const out = join(folder.path, format === 'safetensors' ? name : `${name}-${format}.gguf`);
+        const base = join(goldenFolder, name);
+        await resultOf(exportModel({ model: base, adapter: join(base, 'adapter'), out, format }));
+        made.push({ name, format, path: out });
+      }
+    }
+    const golden = (name: string) =>
+      goldenModels.find((candidate) => candidate.name === name)?.model as (typeof goldenModels)[0]['model'];
+    const request = made.map(({ name, path }) => {
+      const { ids, lengths } = golden(name).rows;
+      return { path, base: join(goldenFolder, name), ids: ids.map((row, k) => row.slice(0, lengths[k])) };
+    });
+    const script = join(packageRoot(), 'test/support/peer/read_export.py');
+    const { status, stdout, stderr } = spawnSync(python, ['-B', script], {
+      input: JSON.stringify(request),
+      encoding: 'utf8',
+    });
+    assert.equal(status, 0, stderr);
+    const answers = JSON.parse(stdout) as Answer[];
+    for (const [k, { name, format }] of made.entries()) {
+      const error = relativeError(answers[k].logits.flat(), golden(name).adapter.lastLogits.flat());
+      assert.ok(error <= tolerances[format], `${name} as ${format}: off by ${error}`);
+      if (format === 'safetensors') continue;
+      const architecture = name.startsWith('qwen') ? name : 'llama';
+      assert.equal(answers[k].fields?.['general.architecture'], architecture);
+      assert.equal(answers[k].fields?.['tokenizer.ggml.eos_token_id'], 2);
+      assert.equal(answers[k].types?.['output_norm.weight'], 'F32');
+    }
+  });
+});
