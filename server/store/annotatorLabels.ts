@@ -35,8 +35,8 @@ export class AnnotatorLabels {
   decided = 0;
   skipped = 0;
   readonly #newest = new KeyTable();
-  /** Of events that come after an undo or redo of them, as the clock says: the row of that. */
-  readonly #early = new Map<number, number>();
+  /** By the id of an event that is not there, or comes later as the clock says: the newest undo or redo of it. */
+  readonly #early = new Map<string, number>();
   /** Decisions and skips that stand, oldest first. */
   readonly #standing: number[] = [];
   /** What was undone, in that order, since the last decision or skip. */
@@ -150,7 +150,7 @@ export class AnnotatorLabels {
     this.#lastApplied = row;
     events.applied[row] = 1;
     if (events.kind[row] === kinds.decide || events.kind[row] === kinds.skip) {
-      const early = this.#early.size === 0 ? undefined : this.#early.get(row);
+      const early = this.#early.size === 0 ? undefined : this.#early.get(events.ids.idOf(row));
       this.#undone.length = 0;
       this.#change(this.keyOf(row), changed, () => {
         events.previous[row] = this.#newest.get(this.keyOf(row));
@@ -160,11 +160,10 @@ export class AnnotatorLabels {
       });
       return;
     }
-    const target = this.rowOf(this.#targets.get(row) ?? '');
-    // Not there: what it is about comes later, if at all, and is replayed before it then.
-    if (target === -1) return;
-    if (events.applied[target] === 0) {
-      this.#early.set(target, row);
+    const of = this.#targets.get(row) ?? '';
+    const target = this.rowOf(of);
+    if (target === -1 || events.applied[target] === 0) {
+      this.#early.set(of.toLowerCase(), row);
     } else if (events.kind[target] === kinds.decide || events.kind[target] === kinds.skip) {
       const takesBack = events.kind[row] === kinds.undo;
       if (takesBack === (events.undone[target] === 1)) return;

@@ -157,7 +157,8 @@ export class LineFile {
     // The end of a line that was taken before.
     if (skipped || open) return;
     const end = bytes.at(-2) === 0x0d ? bytes.length - 2 : bytes.length - 1;
-    this.#reader.line({ line: this.#lines, offset, bytes: bytes.subarray(0, end) }, false);
+    const tooLong = end > longestLine;
+    this.#reader.line({ line: this.#lines, offset, bytes: bytes.subarray(0, tooLong ? 200 : end) }, tooLong);
   }
 }
 

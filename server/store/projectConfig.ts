@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
+import { type ParseError, parse } from 'jsonc-parser';
 import * as v from 'valibot';
 import { optionalSetting, parseConfig, setting } from '../config.ts';
 import { stageEntries } from '../engine/stages/config.ts';
@@ -124,17 +125,17 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new UserError(`${projectFile}${placeOf(error, text)} is not valid JSON: ${(error as Error).message}.`, {
+    throw new UserError(`${projectFile}${placeOf(text)} is not valid JSON: ${(error as Error).message}.`, {
       cause: error,
     });
   }
 }
 
-/** ":3", where the parser says at which character it stopped. */
-function placeOf(error: unknown, text: string): string {
-  const position = /at position (\d+)/.exec((error as Error).message)?.[1];
-  if (position !== undefined) return `:${text.slice(0, Number(position)).split('\n').length}`;
-  return /end of JSON/.test((error as Error).message) ? `:${text.trimEnd().split('\n').length}` : '';
+/** ":3": the line of the first fault. JSON.parse does not always say where it stopped. */
+function placeOf(text: string): string {
+  const errors: ParseError[] = [];
+  parse(text, errors, { disallowComments: true });
+  return errors.length === 0 ? '' : `:${text.slice(0, errors[0].offset).split('\n').length}`;
 }
 
 function isNewer(value: unknown): value is { version: number } {

@@ -33,17 +33,17 @@ function watchAppends(): void {
 function wrap(file: FileHandle): void {
   dieAt('opened');
   const { sync, close } = file;
-  const write = file.write as (bytes: Uint8Array, offset: number, length: number) => Promise<unknown>;
-  file.write = async function (this: FileHandle, bytes: Uint8Array) {
+  const write: (bytes: Uint8Array, offset: number, length: number) => Promise<unknown> = file.write.bind(file);
+  file.write = (async (bytes: Uint8Array) => {
     dieAt('before writing');
-    if (armed && moment === 'half written') await write.call(this, bytes, 0, bytes.length >> 1);
+    if (armed && moment === 'half written') await write(bytes, 0, bytes.length >> 1);
     dieAt('half written');
-    if (armed && moment === 'written but its end') await write.call(this, bytes, 0, bytes.length - 1);
+    if (armed && moment === 'written but its end') await write(bytes, 0, bytes.length - 1);
     dieAt('written but its end');
-    const result = await write.call(this, bytes, 0, bytes.length);
+    const result = await write(bytes, 0, bytes.length);
     dieAt('written');
     return result;
-  } as FileHandle['write'];
+  }) as FileHandle['write'];
   file.sync = async function (this: FileHandle) {
     dieAt('before flushing');
     await sync.call(this);

@@ -151,11 +151,11 @@ export class Panel {
   }
 
   undo(): void {
-    if (!this.session.turning) this.session.undo();
+    this.session.undo();
   }
 
   redo(): void {
-    if (!this.session.turning) this.session.redo();
+    this.session.redo();
   }
 
   comment(): void {

@@ -1,4 +1,5 @@
 import { button, type Child, element } from '../common/elements.ts';
+import { loading } from '../common/loading.ts';
 import type { CompareHostMethods } from '../protocol/compare.ts';
 import type { Session } from './session.ts';
 
@@ -10,7 +11,7 @@ export function placeholder(session: Session, open: (what: What) => void, again:
     return state('Nothing could be loaded', session.failure, button('Try again', again, { look: 'primary' }));
   }
   if (session.status === 'loading' || (session.empty === undefined && session.saving.length > 0)) {
-    return element('div', { class: 'placeholder', attributes: { 'aria-busy': 'true' } }, element('p', {}, 'Loading …'));
+    return element('div', { class: 'placeholder', attributes: { 'aria-busy': true } }, loading('Loading …'));
   }
   const next = (label: string, what: What, look: 'primary' | 'secondary' = 'secondary') =>
     button(label, () => open(what), { look });
@@ -30,10 +31,11 @@ export function placeholder(session: Session, open: (what: What) => void, again:
     );
   }
   const { textPreferences, imagePreferences } = session.progress;
+  const count = `${textPreferences} ${textPreferences === 1 ? 'preference' : 'preferences'} on texts`;
   const pictures = imagePreferences > 0 ? ` and ${imagePreferences} on pictures` : '';
   return state(
     'Everything is decided',
-    `This project has ${textPreferences} preferences on texts${pictures}. Train on them, or get more to compare.`,
+    `This project has ${count}${pictures}. Train on them, or get more to compare.`,
     next('Train', 'train', 'primary'),
     next('Generate more responses', 'generate'),
     next('Export preferences', 'export'),

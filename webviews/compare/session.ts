@@ -143,7 +143,9 @@ export class Session {
   }
 
   undo(): void {
-    this.#outbox.add({ kind: 'undo', of: this.saving.at(-1) });
+    const taken = this.saving.map((operation) => (operation.kind === 'undo' ? operation.of : undefined));
+    const of = this.saving.findLast((one) => comparisonOf(one) !== undefined && !taken.includes(one));
+    this.#outbox.add({ kind: 'undo', of });
     this.#view.changed();
   }
 
@@ -266,7 +268,7 @@ export class Session {
     this.#pairs.replace(comparisons, stays);
     this.#exhausted = comparisons.length === 0;
     this.status = 'ready';
-    if (before && before.id !== this.current?.id) this.#view.say('That pair was decided elsewhere. This is the next.');
+    if (before && !stays) this.#view.say('That pair was decided elsewhere. This is the next.');
     if (!before || before.id !== this.current?.id) this.#view.show();
     this.#view.changed();
     this.#refill();

@@ -187,18 +187,30 @@ describe('flow of the comparison panel', () => {
 
   it('decides nothing while an undo is on its way', async () => {
     const page = await open(6);
-    await page.keyboard.press('1');
-    await pairIsPainted(panel, 'p2');
+    for (let at = 1; at <= 3; at++) {
+      await pairIsPainted(panel, `p${at}`);
+      await page.keyboard.press('1');
+    }
+    await pairIsPainted(panel, 'p4');
     await allIsSaved(panel);
     const door = gate();
     host.before = (method) => (method === 'undo' ? door.wait : undefined);
     await page.keyboard.press('Control+z');
     await page.keyboard.press('4');
     await page.keyboard.press('Control+z');
+    await page.keyboard.press('4');
     door.open();
-    await pairIsPainted(panel, 'p1');
+    await pairIsPainted(panel, 'p2');
     await allIsSaved(panel);
-    assert.deepEqual([host.count('decide'), host.count('undo')], [1, 1]);
+    assert.deepEqual([host.count('decide'), host.count('undo')], [3, 2]);
+    assert.deepEqual(decided(), ['p1: p1-one']);
+    for (let at = 2; at <= 3; at++) {
+      await pairIsPainted(panel, `p${at}`);
+      await page.keyboard.press('4');
+    }
+    await pairIsPainted(panel, 'p4');
+    await allIsSaved(panel);
+    assert.deepEqual(decided(), ['p1: p1-one', 'p2: p2-two', 'p3: p3-two']);
   });
 
   it('takes a key and the command that the editor makes of it for one', async () => {
@@ -299,6 +311,29 @@ describe('flow of the comparison panel', () => {
     await panel.host.call('refresh', { progress: host.progress() });
     await page.keyboard.press('1');
     await pairIsPainted(panel, 'p1');
+  });
+
+  it('goes to the pair that the host wants to be shown, and on with the others after it', async () => {
+    const page = await open(8);
+    await page.keyboard.press('1');
+    await pairIsPainted(panel, 'p2');
+    await allIsSaved(panel);
+    // Asked for by name, and decided: its decision is changed.
+    const ready = host.handlers.ready;
+    (host.handlers as { ready: typeof ready }).ready = async (params) => {
+      const start = await ready(params);
+      return { ...start, current: host.comparisons[0] };
+    };
+    await panel.host.call('refresh', { progress: host.progress() });
+    await pairIsPainted(panel, 'p1');
+    (host.handlers as { ready: typeof ready }).ready = ready;
+    await page.keyboard.press('4');
+    await pairIsPainted(panel, 'p2');
+    await allIsSaved(panel);
+    assert.deepEqual(
+      host.decisions.map(({ comparison, choice }) => `${comparison}: ${choice}`),
+      ['p1: p1-one', 'p1: p1-two'],
+    );
   });
 
   it('offers the next step when there is nothing to compare', async () => {

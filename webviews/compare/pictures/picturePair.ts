@@ -1,5 +1,6 @@
 import type { Comparison, Response } from '../../../server/protocol/types.ts';
 import { button, element, fill } from '../../common/elements.ts';
+import { loading } from '../../common/loading.ts';
 import { painted } from '../../common/slices.ts';
 import { type LongText, longText } from '../../common/text/longText.ts';
 import type { CompareAction, CompareKeys } from '../../protocol/compare.ts';
@@ -266,7 +267,7 @@ export class PicturePair implements PairView {
             element('p', {}, found),
             button('Try again', () => void this.#load(side as 0 | 1)),
           )
-        : element('p', { class: 'missing' }, 'Loading the picture …'),
+        : element('div', { class: 'missing' }, loading('Loading the picture …')),
     );
   }
 
