@@ -50,11 +50,13 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
     held = await openEditor(installedCodeServer(this), chromiumFor(this), options);
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed')
-      await describeFailure(this.currentTest, held?.windows ?? [], held?.server);
+    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest.title, held);
   });
   after(async function () {
     this.timeout(60_000);
+    const suite = (this.test as Mocha.Runnable).parent as Mocha.Suite;
+    // No test was reached: the hook that prepares them failed.
+    if (suite.tests.every(({ state }) => state === undefined)) await describeFailure(suite.title, held);
     await held?.close();
   });
   const editor = () => held as OpenEditor;
@@ -98,13 +100,13 @@ export async function openEditor(
 }
 
 /** What a person would look at first: each window as it stands, and what was said. */
-async function describeFailure(test: Mocha.Test, windows: readonly EditorWindow[], server?: RunningCodeServer) {
-  const name = test.title.replaceAll(/[^a-z0-9]+/gi, '-');
-  for (const [k, window] of windows.entries()) {
+async function describeFailure(title: string, editor: OpenEditor | undefined): Promise<void> {
+  const name = title.replaceAll(/[^a-z0-9]+/gi, '-');
+  for (const [k, window] of (editor?.windows ?? []).entries()) {
     await window.screenshot(`failed-${name}-${k}`).catch(() => undefined);
     for (const error of window.errors) console.error(`window ${k}: ${error}`);
   }
-  console.error(server?.output.slice(-2000));
+  console.error(editor?.server.output.slice(-2000));
 }
 
 function chromiumFor(context: Mocha.Context): string {
