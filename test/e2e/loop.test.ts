@@ -5,11 +5,11 @@ import { ComparePanel, cheerfulKey } from '../support/comparePanel.ts';
 import { type EditorWindow, suiteEditor } from '../support/editor.ts';
 import { type ExampleWorkspace, exampleWorkspace } from '../support/exampleWorkspace.ts';
 import { dress, seriousFindings, themes } from '../support/looks.ts';
+import { skip } from '../support/skip.ts';
 
 /** The whole loop as a person goes through it, in one window: each test begins where the one before it ended. */
 describe('the loop in the editor', function () {
   this.timeout(240_000);
-  this.bail(true);
   const editor = suiteEditor();
   let workspace: ExampleWorkspace;
   let window: EditorWindow;
@@ -21,6 +21,14 @@ describe('the loop in the editor', function () {
     panel = new ComparePanel(window);
   });
   after(() => workspace?.remove());
+
+  let broken: string | undefined;
+  beforeEach(function () {
+    if (broken) skip(this, `it goes on from where "${broken}" should have ended`);
+  });
+  afterEach(function () {
+    if (this.currentTest?.state === 'failed') broken ??= this.currentTest.title;
+  });
 
   const counts = { text: 0, image: 0 };
 
