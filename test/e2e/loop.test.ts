@@ -9,7 +9,7 @@ import { skip } from '../support/skip.ts';
 
 /** The whole loop as a person goes through it, in one window: each test begins where the one before it ended. */
 describe('the loop in the editor', function () {
-  this.timeout(240_000);
+  this.timeout(300_000);
   const editor = suiteEditor();
   let workspace: ExampleWorkspace;
   let window: EditorWindow;
@@ -133,7 +133,7 @@ describe('the loop in the editor', function () {
     // It grows by itself.
     await curve.locator(`[role="img"]:not([aria-label=${JSON.stringify(before)}])`).waitFor({ timeout: 60_000 });
     await window.screenshot('loop-ppo');
-    await stageOf('PPO').filter({ hasText: 'done' }).waitFor({ timeout: 180_000 });
+    await stageOf('PPO').filter({ hasText: 'done' }).waitFor({ timeout: 240_000 });
   });
 
   it('compares before and after', async () => {
