@@ -101,6 +101,8 @@ const packagedPrograms = (entryPoints, external) => ({
   ...nodePrograms(entryPoints),
   packages: 'bundle',
   external,
+  // Modules first: jsonc-parser's CommonJS asks for its own files in a way that no bundler follows.
+  mainFields: ['module', 'main'],
   // CommonJS packages that are bundled ask for Node's own modules by `require`, which an ES module has not.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",

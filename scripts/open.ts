@@ -9,15 +9,19 @@ import { codeServerAddress, codeServerOptions, codeServerVariables } from './cod
 import { ownTarget } from './package/targets.ts';
 
 /**
- * `npm run open [-- --code-server] [-- --port N]`: packages Palate, and opens a copy of the example with it in VS Code
- * where `code` is on the PATH, else in code-server in the browser. Both get folders of their own in .palate/open: the
- * person's VS Code, its settings and extensions stay as they are.
+ * `npm run open [-- --code-server] [--port N] [--folder DIR]`: packages Palate, and opens a copy of the example with it
+ * in VS Code where `code` is on the PATH, else in code-server in the browser. Both get folders of their own below DIR,
+ * by default .palate/open: the person's VS Code, its settings and extensions stay as they are.
  */
-const { values } = parseArgs({
-  options: { 'code-server': { type: 'boolean', default: false }, port: { type: 'string', default: '0' } },
-});
 const palateFolder = join(packageRoot(), '.palate');
-const place = (name: string) => join(palateFolder, 'open', name);
+const { values } = parseArgs({
+  options: {
+    'code-server': { type: 'boolean', default: false },
+    port: { type: 'string', default: '0' },
+    folder: { type: 'string', default: join(palateFolder, 'open') },
+  },
+});
+const place = (name: string) => join(values.folder, name);
 const say = (line: string) => console.log(line);
 
 try {
@@ -25,8 +29,8 @@ try {
   const codeServer = code ? undefined : await ensureCodeServer(palateFolder, say);
   say('packaging …');
   const script = join(packageRoot(), 'out', 'scripts', 'package.js');
-  run(process.execPath, [script, '--out', join(palateFolder, 'vsix')]);
-  const path = join(palateFolder, 'vsix', `palate-${ownTarget()}.vsix`);
+  run(process.execPath, [script, '--out', values.folder]);
+  const path = place(`palate-${ownTarget()}.vsix`);
   const example = copyExample();
   const folders = ['--user-data-dir', place('data'), '--extensions-dir', place('extensions')];
   if (code) {

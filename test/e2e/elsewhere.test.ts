@@ -62,8 +62,8 @@ describe('typing elsewhere while the comparison panel is open', function () {
       await window.page.keyboard.press('Control+Shift+E');
       const list = window.page.locator('.explorer-folders-view .monaco-list');
       await list.locator('.monaco-list-row').first().click();
-      await window.page.keyboard.type('guid');
-      await list.locator('.monaco-list-row.focused', { hasText: 'guidelines.md' }).waitFor();
+      await window.page.keyboard.type('palate');
+      await list.locator('.monaco-list-row.focused', { hasText: 'palate.json' }).waitFor();
     }));
 
   it('the commit box records nothing', () =>

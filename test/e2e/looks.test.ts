@@ -15,14 +15,14 @@ describe('how the panels look', function () {
     workspace = exampleWorkspace();
     window = await editor.window(workspace.path);
     panel = new ComparePanel(window);
+    await window.command('Palate: Label Comparisons');
+    await panel.ready();
   });
   after(() => workspace?.remove());
 
   for (const theme of themes) {
     it(`comparing texts and pictures, ${theme.name}`, async () => {
-      await window.command('Palate: Label Comparisons');
-      await panel.ready();
-      await dress(editor, window, theme);
+      await dress(window, theme);
       await panel.focus();
       for (const kind of ['text', 'image'] as const) {
         while ((await panel.shown()).kind !== kind) await panel.decide('1');

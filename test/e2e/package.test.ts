@@ -93,16 +93,30 @@ describe('the packaged extension', () => {
     assert.ok((first.chosen as number) > (first.rejected as number), JSON.stringify(first));
   });
 
-  it('starts its server, which opens the example', async () => {
+  it('serves an editor: makes the example, shows a picture of each format, trains and scores', async () => {
     const server = await startServer({ program: join(extension, 'out', 'server', 'main.js') });
     try {
-      const example = join(folder.path, 'example');
-      const { problems, counts } = await server.call('createExample', { folder: example });
-      assert.deepEqual(problems, []);
-      assert.ok(counts.textResponses > 0 && counts.imageResponses > 0);
-      const path = 'images/01-a.png';
-      const { width } = await server.call('prepareImage', { project: example, path });
-      assert.ok(width > 0);
+      const project = join(folder.path, 'example');
+      await server.call('createExample', { folder: project });
+      const annotator = 'ada';
+      const { comparisons } = await server.call('nextComparisons', { project, annotator, count: 50, held: [] });
+      const pictures = comparisons
+        .flatMap(({ shown }) => shown.flatMap(({ parts }) => parts))
+        .flatMap((part) => (part.type === 'image' ? [part.path] : []));
+      for (const format of ['png', 'jpg', 'webp', 'gif', 'avif']) {
+        const path = pictures.find((name) => name.endsWith(format)) ?? assert.fail(format);
+        const { width, height } = await server.call('prepareImage', { project, path });
+        assert.deepEqual({ width, height }, { width: 360, height: 240 });
+      }
+      for (const { id, shown } of comparisons.filter(({ modality }) => modality === 'text').slice(0, 8)) {
+        const [a, b] = [shown[0].id, shown[1].id];
+        const decision = { choice: a, strength: 1, scale: 4, aspects: {}, comment: '', ms: 1000 };
+        await server.call('decide', { project, annotator, decision: { comparison: id, shown: [a, b], ...decision } });
+      }
+      const job = await server.jobEnds(await server.call('train', { project, stage: 'reward' }));
+      assert.equal(job.status, 'done', job.failure);
+      const { reward } = await server.call('scoreText', { project, text: 'The cook was lovely.' });
+      assert.ok(Number.isFinite(reward));
     } finally {
       await server.close();
     }

@@ -35,6 +35,7 @@ export const quietSettings: Readonly<Record<string, unknown>> = {
   'workbench.enableExperiments': false,
   'workbench.tips.enabled': false,
   'workbench.secondarySideBar.defaultVisibility': 'hidden',
+  'workbench.editor.useModal': 'off',
   'workbench.reduceMotion': 'on',
   'chat.disableAIFeatures': true,
   'git.openRepositoryInParentFolders': 'never',
@@ -55,7 +56,6 @@ export interface RunningCodeServer {
   readonly url: string;
   /** User data, extensions and home lie below it. */
   readonly folder: string;
-  readonly settingsFile: string;
   /** What it printed. */
   readonly output: string;
   /** Its processes that are alive. */
@@ -99,7 +99,6 @@ export async function startCodeServer(
     return {
       url,
       folder,
-      settingsFile,
       get output() {
         return output();
       },

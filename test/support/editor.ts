@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
 import type { CodeServer } from '../../scripts/codeServer/install.ts';
@@ -28,6 +28,8 @@ export interface EditorWindow {
   readonly quickInput: Locator;
   /** Takes the row of the choice on screen whose label begins with this text. */
   choose(text: string): Promise<void>;
+  /** Types into the choice on screen: a long one shows what holds the text. */
+  filter(text: string): Promise<void>;
   notification(text: string | RegExp): Locator;
   /** As a person does: everything in the window starts anew. */
   reload(): Promise<void>;
@@ -38,8 +40,6 @@ export interface EditorWindow {
 export interface Editor {
   readonly server: RunningCodeServer;
   window(workspace: string): Promise<EditorWindow>;
-  /** Changes a setting of the person; open windows follow. */
-  set(name: string, value: unknown): void;
 }
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
@@ -50,11 +50,13 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
     held = await openEditor(installedCodeServer(this), chromiumFor(this), options);
   });
   afterEach(async function () {
-    if (this.currentTest?.state === 'failed')
-      await describeFailure(this.currentTest, held?.windows ?? [], held?.server);
+    if (this.currentTest?.state === 'failed') await describeFailure(this.currentTest.title, held);
   });
   after(async function () {
     this.timeout(60_000);
+    const suite = (this.test as Mocha.Runnable).parent as Mocha.Suite;
+    // No test was reached: the hook that prepares them failed.
+    if (suite.tests.every(({ state }) => state === undefined)) await describeFailure(suite.title, held);
     await held?.close();
   });
   const editor = () => held as OpenEditor;
@@ -63,7 +65,6 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
       return editor().server;
     },
     window: (workspace) => editor().window(workspace),
-    set: (name, value) => editor().set(name, value),
   };
 }
 
@@ -91,10 +92,6 @@ export async function openEditor(
       windows.push(window);
       return window;
     },
-    set(name, value) {
-      const settings = JSON.parse(readFileSync(server.settingsFile, 'utf8'));
-      writeFileSync(server.settingsFile, JSON.stringify({ ...settings, [name]: value }, null, 2));
-    },
     async close() {
       await browser.close();
       await server.close();
@@ -103,13 +100,13 @@ export async function openEditor(
 }
 
 /** What a person would look at first: each window as it stands, and what was said. */
-async function describeFailure(test: Mocha.Test, windows: readonly EditorWindow[], server?: RunningCodeServer) {
-  const name = test.title.replaceAll(/[^a-z0-9]+/gi, '-');
-  for (const [k, window] of windows.entries()) {
+async function describeFailure(title: string, editor: OpenEditor | undefined): Promise<void> {
+  const name = title.replaceAll(/[^a-z0-9]+/gi, '-');
+  for (const [k, window] of (editor?.windows ?? []).entries()) {
     await window.screenshot(`failed-${name}-${k}`).catch(() => undefined);
     for (const error of window.errors) console.error(`window ${k}: ${error}`);
   }
-  console.error(server?.output.slice(-2000));
+  console.error(editor?.server.output.slice(-2000));
 }
 
 function chromiumFor(context: Mocha.Context): string {
@@ -198,6 +195,10 @@ class Window implements EditorWindow {
   async choose(text: string): Promise<void> {
     const label = this.page.locator('.label-name', { hasText: new RegExp(`^\\s*${text}`) });
     await this.quickInput.locator('.quick-input-list .monaco-list-row', { has: label }).first().click();
+  }
+
+  async filter(text: string): Promise<void> {
+    await this.quickInput.locator('.quick-input-box input').fill(text);
   }
 
   panel(): FrameLocator {

@@ -1,22 +1,28 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { AxeResults } from 'axe-core';
-import type { Editor, EditorWindow } from './editor.ts';
+import type { EditorWindow } from './editor.ts';
 
-/** VS Code's own themes of the four kinds, and the class that tells the kind. */
+/** VS Code's own themes of the four kinds, by the name in its list, and how the window and a panel tell the kind. */
 export const themes = [
-  { name: 'light', theme: 'Light Modern', kind: 'vs' },
-  { name: 'dark', theme: 'Dark Modern', kind: 'vs-dark' },
-  { name: 'high-contrast', theme: 'Default High Contrast', kind: 'hc-black' },
-  { name: 'high-contrast-light', theme: 'Default High Contrast Light', kind: 'hc-light' },
+  { name: 'light', theme: 'Light Modern', workbench: 'vs', page: 'vscode-light' },
+  { name: 'dark', theme: 'Dark Modern', workbench: 'vs-dark', page: 'vscode-dark' },
+  { name: 'high-contrast', theme: 'Dark High Contrast', workbench: 'hc-black', page: 'vscode-high-contrast' },
+  {
+    name: 'high-contrast-light',
+    theme: 'Light High Contrast',
+    workbench: 'hc-light',
+    page: 'vscode-high-contrast-light',
+  },
 ] as const;
 
 /** Changes the editor's theme, and waits until the panel on screen has its colours. */
-export async function dress(editor: Editor, window: EditorWindow, theme: (typeof themes)[number]): Promise<void> {
-  editor.set('workbench.colorTheme', theme.theme);
-  await window.page.locator(`.monaco-workbench.${theme.kind}`).waitFor();
-  const kinds = { vs: 'light', 'vs-dark': 'dark', 'hc-black': 'high-contrast', 'hc-light': 'high-contrast-light' };
-  await window.panel().locator(`body.vscode-${kinds[theme.kind]}`).waitFor();
+export async function dress(window: EditorWindow, { theme, workbench, page }: (typeof themes)[number]): Promise<void> {
+  await window.command('Preferences: Color Theme');
+  await window.filter(theme);
+  await window.choose(theme);
+  await window.page.locator(`.monaco-workbench.${workbench}`).waitFor();
+  await window.panel().locator(`body.${page}`).waitFor();
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
