@@ -61,7 +61,7 @@ describe('training through the server', function () {
     const seen = changesOf(first);
     const stages = seen.flatMap(({ job }) => job.progress?.stage ?? []);
     // In their order; one that is over within 200 ms may pass between two changes.
-    const inOrder = ['sft', 'reward', 'ppo'].filter((stage) => stage === 'ppo' || stages.includes(stage));
+    const inOrder = (['sft', 'reward', 'ppo'] as const).filter((stage) => stage === 'ppo' || stages.includes(stage));
     assert.deepEqual([...new Set(stages)], inOrder);
     assert.ok(inOrder.length > 1);
     assert.ok(seen.some(({ job }) => job.progress?.secondsLeft !== undefined));

@@ -174,7 +174,10 @@ describe('the training panel', function () {
       await page.waitForFunction(() => document.querySelector('.readout')?.textContent === '444');
       assert.deepEqual(await valuesOf(page), [1, 1, 1, 1, 1, 444, 444, 444, 444, 444, 444, 444]);
       await page.getByRole('tab', { name: 'Samples' }).click();
-      await page.locator('.samples [role=status]').filter({ hasText: /1 of 12 samples/ }).waitFor();
+      await page
+        .locator('.samples [role=status]')
+        .filter({ hasText: /1 of 12 samples/ })
+        .waitFor();
     });
   });
 
