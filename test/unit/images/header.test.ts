@@ -42,7 +42,7 @@ describe("a picture's header", () => {
 
   it('damaged in any way it says a size or none, and never throws or hangs', async () => {
     for (const [format, whole] of Object.entries(await realPictures(20, 20))) {
-      fc.assert(
+      await fc.assert(
         fc.property(
           fc.array(fc.tuple(fc.nat(Math.min(whole.length, 400) - 1), fc.nat(255)), { maxLength: 6 }),
           fc.nat(whole.length),

@@ -22,12 +22,12 @@ describe('series of a chart', () => {
     assert.deepEqual(smoothed([1, null, 5], 0), [1, null, 5]);
   });
 
-  it('thinned out it keeps the lowest, the highest, the ends and the gaps, in order', () => {
+  it('thinned out it keeps the lowest, the highest, the ends and the gaps, in order', async () => {
     const value = fc.oneof(
       { weight: 9, arbitrary: fc.double({ min: -1e6, max: 1e6, noNaN: true }) },
       fc.constant(null),
     );
-    fc.assert(
+    await fc.assert(
       fc.property(fc.array(value, { minLength: 1, maxLength: 400 }), fc.integer({ min: 2, max: 40 }), (y, columns) => {
         const x = sorted(y.length);
         const thin = thinnedOut({ x, y }, x[0], x[x.length - 1], columns);
