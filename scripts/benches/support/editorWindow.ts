@@ -43,9 +43,9 @@ async function activationMilliseconds(window: EditorWindow): Promise<number> {
   const time = list.locator('.monaco-list-row', { hasText: /^Palate/ }).locator('.activation-time');
   await time.filter({ hasText: /\d+ms/ }).waitFor();
   const milliseconds = Number((await time.innerText()).match(/(\d+)ms/)?.[1]);
-  await page.keyboard.press('Escape');
-  await list.waitFor({ state: 'detached' });
   await page.setViewportSize(size);
+  await window.command('View: Close Editor');
+  await list.waitFor({ state: 'hidden' });
   return milliseconds;
 }
 
