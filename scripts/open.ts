@@ -1,37 +1,42 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { UserError } from '../server/errors.ts';
 import { packageRoot } from '../server/paths.ts';
 import { ensureCodeServer } from './codeServer/install.ts';
 import { codeServerAddress, codeServerOptions, codeServerVariables } from './codeServer/run.ts';
 import { ownTarget } from './package/targets.ts';
+import { readOptions } from './support/options.ts';
 
-/**
- * `npm run open [-- --code-server] [--port N] [--folder DIR]`: packages Palate, and opens a copy of the example with it
- * in VS Code where `code` is on the PATH, else in code-server in the browser. Both get folders of their own below DIR,
- * by default .palate/open: the person's VS Code, its settings and extensions stay as they are.
- */
 const palateFolder = join(packageRoot(), '.palate');
-const { values } = parseArgs({
-  options: {
-    'code-server': { type: 'boolean', default: false },
-    port: { type: 'string', default: '0' },
-    folder: { type: 'string', default: join(palateFolder, 'open') },
-  },
-});
-const place = (name: string) => join(values.folder, name);
 const say = (line: string) => console.log(line);
 
 try {
+  await main();
+} catch (error) {
+  console.error(error instanceof UserError ? error.message : error);
+  process.exitCode = 1;
+}
+
+/**
+ * Packages Palate, and opens a copy of the example with it in VS Code where `code` is on the PATH, else in code-server
+ * in the browser. Both get folders of their own below DIR, by default .palate/open: the person's VS Code, its settings
+ * and extensions stay as they are.
+ */
+async function main(): Promise<void> {
+  const values = readOptions('npm run open [-- --code-server] [--port N] [--folder DIR]', {
+    'code-server': { type: 'boolean', default: false },
+    port: { type: 'string', default: '0' },
+    folder: { type: 'string', default: join(palateFolder, 'open') },
+  });
+  const place = (name: string) => join(values.folder, name);
   const code = values['code-server'] ? undefined : findCode();
   const codeServer = code ? undefined : await ensureCodeServer(palateFolder, say);
   say('packaging …');
   const script = join(packageRoot(), 'out', 'scripts', 'package.js');
   run(process.execPath, [script, '--out', values.folder]);
   const path = place(`palate-${ownTarget()}.vsix`);
-  const example = copyExample();
+  const example = copyExample(place('example'));
   const folders = ['--user-data-dir', place('data'), '--extensions-dir', place('extensions')];
   if (code) {
     run(code, [...folders, '--install-extension', path, '--force']);
@@ -42,9 +47,6 @@ try {
     const options = [...folders, ...codeServerOptions(Number(values.port))];
     await serve(codeServer.node, [codeServer.program, ...options], example);
   }
-} catch (error) {
-  console.error(error instanceof UserError ? error.message : error);
-  process.exitCode = 1;
 }
 
 function findCode(): string | undefined {
@@ -53,8 +55,7 @@ function findCode(): string | undefined {
 }
 
 /** What was labelled in an earlier copy stays. */
-function copyExample(): string {
-  const example = place('example');
+function copyExample(example: string): string {
   if (existsSync(join(example, 'palate.json'))) {
     say(`Going on in ${example}; remove that folder to begin anew.`);
   } else {

@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { UserError } from '../server/errors.ts';
 import { packageRoot } from '../server/paths.ts';
 import { makePackage } from './package/make.ts';
 import { ownTarget, type Target, targets } from './package/targets.ts';
+import { readOptions } from './support/options.ts';
 
 /** The largest package that is still handed out. */
 const mostMegabytes = 45;
@@ -14,14 +14,12 @@ await main().catch((error) => {
   process.exitCode = 1;
 });
 
-/** `npm run package [-- --target linux-x64 …] [-- --all] [--out DIR]`: one VSIX a platform, default this machine's. */
+/** One VSIX a platform, default this machine's. */
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      target: { type: 'string', multiple: true },
-      all: { type: 'boolean', default: false },
-      out: { type: 'string', default: packageRoot() },
-    },
+  const values = readOptions('npm run package [-- --target linux-x64 …] [--all] [--out DIR]', {
+    target: { type: 'string', multiple: true },
+    all: { type: 'boolean', default: false },
+    out: { type: 'string', default: packageRoot() },
   });
   const unknown = values.target?.find((name) => !targets.some((target) => target === name));
   if (unknown) throw new UserError(`There is no package for "${unknown}". There is one for ${targets.join(', ')}.`);
