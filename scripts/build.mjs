@@ -159,6 +159,8 @@ export async function bundlePackage(folder, external) {
           ...kind,
           outdir: join(folder, 'out'),
           sourcemap: false,
+          // Names stay as they are in Node, for whoever reads a stack trace.
+          minifyIdentifiers: kind.platform === 'browser',
           minifySyntax: true,
           minifyWhitespace: true,
           legalComments: 'none',

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { isAbsolute, join } from 'node:path';
+import { isAbsolute, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readManifest } from '../engine/run/manifest.ts';
 import { UserError } from '../errors.ts';
@@ -164,7 +164,7 @@ async function trainRun(
   });
   onResult?.(result);
   if (result.status === 'paused') return { status: 'paused', output: folder };
-  return { status: 'done', summary: summaryOf(result), output: folder };
+  return { status: 'done', summary: summaryOf(result, project), output: folder };
 }
 
 function trainParams(project: ProjectFolder, folder: string, parameters: RunParameters): TrainParams {
@@ -207,10 +207,10 @@ async function previousSaved(project: ProjectFolder, run: string, { signal, prog
   }
 }
 
-/** "Reward model, PPO: done, in …" */
-function summaryOf({ stages, out }: TrainSummary): string {
+/** "Reward model, PPO: done in .palate/runs/…" */
+function summaryOf({ stages, out }: TrainSummary, project: ProjectFolder): string {
   const names = stages.filter(({ status }) => status === 'done').map(({ stage }) => stageTitle(stage));
-  return `${names.join(', ')}: done, in ${out}`;
+  return `${names.join(', ')}: done in ${relative(project, out).replaceAll('\\', '/')}`;
 }
 
 function noPreferences(): UserError {
