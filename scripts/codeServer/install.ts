@@ -46,7 +46,7 @@ export async function ensureCodeServer(folder: string, say: (line: string) => vo
   const work = join(folder, `code-server.${process.pid}`);
   try {
     // Its install step is what compiles: the one package that may run one.
-    await npmInstall(work, ['--ignore-scripts=false', `code-server@${version}`], dirname(node));
+    await npmInstall(work, ['--ignore-scripts=false', ...headersOf(node), `code-server@${version}`], dirname(node));
     const place = join(folder, 'code-server');
     rmSync(place, { recursive: true, force: true });
     renameSync(work, place);
@@ -87,6 +87,12 @@ async function installNode(folder: string, say: (line: string) => void): Promise
   return node;
 }
 
+/** Native modules are compiled for the Node that runs them, whatever Node npm was set up for. */
+function headersOf(node: string): string[] {
+  const home = dirname(dirname(node));
+  return existsSync(join(home, 'include', 'node', 'node.h')) ? [`--nodedir=${home}`] : [];
+}
+
 /** npm's own words go to stderr. `programs`: a folder to look for `node` in before any other. */
 async function npmInstall(prefix: string, what: readonly string[], programs?: string): Promise<void> {
   mkdirSync(prefix, { recursive: true });
@@ -105,9 +111,9 @@ async function npmInstall(prefix: string, what: readonly string[], programs?: st
   if (ending !== undefined) throw new Error(ending);
 }
 
-/** `npm run` hands its own configuration on to every npm below it. */
+/** `npm run` hands its own configuration on to every npm below it, and which Node it is run by: code-server asks that. */
 function withoutNpmSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours =
-    /^npm_(config_(ignore_scripts|loglevel|prefix|local_prefix)|lifecycle|package|execpath|node_execpath|command)/;
+    /^npm_(config_(ignore_scripts|loglevel|prefix|local_prefix|user_agent|nodedir|node_gyp)|lifecycle|package|execpath|node_execpath|command)/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -11,7 +11,7 @@ const fakeNpm = `#!${process.execPath}
 const fs = require('node:fs');
 const path = require('node:path');
 const words = process.argv.slice(2);
-fs.appendFileSync(process.env.NPM_CALLS, JSON.stringify({ words, ignoreScripts: process.env.npm_config_ignore_scripts ?? null }) + '\\n');
+fs.appendFileSync(process.env.NPM_CALLS, JSON.stringify({ words, ignoreScripts: process.env.npm_config_ignore_scripts ?? null, agent: process.env.npm_config_user_agent ?? null }) + '\\n');
 const wanted = words.at(-1).split('@')[0];
 if (wanted === process.env.NPM_FAILS) process.exit(1);
 const folder = path.join(words[words.indexOf('--prefix') + 1], 'node_modules', wanted);
@@ -38,6 +38,8 @@ describe('code-server', () => {
     calls = join(folder.path, `calls-${this.currentTest?.title.length}`);
     place = join(folder.path, `palate-${this.currentTest?.title.length}`);
     set({ PATH: `${programs}${delimiter}${process.env.PATH}`, NPM_CALLS: calls, npm_config_ignore_scripts: 'true' });
+    // `npm run` says so to what it starts; code-server refuses to be installed by a Node that is not 24.
+    set({ npm_config_user_agent: 'npm/11.0.0 node/v20.0.0 linux x64' });
   });
   afterEach(() => {
     for (const [name, value] of Object.entries(original)) {
@@ -57,7 +59,7 @@ describe('code-server', () => {
     readFileSync(calls, 'utf8')
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { words: string[]; ignoreScripts: string | null });
+      .map((line) => JSON.parse(line) as { words: string[]; ignoreScripts: string | null; agent: string | null });
 
   it('is installed where it is missing, with a Node 24 of its own, and found afterwards', async () => {
     assert.equal(findCodeServer(place), undefined);
@@ -70,6 +72,7 @@ describe('code-server', () => {
     assert.match(last?.words.at(-1) ?? '', /^code-server@\d/);
     assert.ok(last?.words.includes('--ignore-scripts=false'), 'its native modules are compiled');
     assert.equal(last?.ignoreScripts, null, 'whatever npm was told above');
+    assert.equal(last?.agent, null, 'npm says itself which Node runs it');
     const count = said().length;
     assert.deepEqual(await ensureCodeServer(place, assert.fail), installed);
     assert.equal(said().length, count, 'nothing is installed twice');
