@@ -111,7 +111,7 @@ export class AnnotatorLabels {
   }
 
   rowOf(id: string): number {
-    return this.events.ids.rowOf(id);
+    return this.events.rowOf(id);
   }
 
   /** A time for the next event: now, but later than every event before. */
@@ -150,7 +150,7 @@ export class AnnotatorLabels {
     this.#lastApplied = row;
     events.applied[row] = 1;
     if (events.kind[row] === kinds.decide || events.kind[row] === kinds.skip) {
-      const early = this.#early.size === 0 ? undefined : this.#early.get(events.ids.idOf(row));
+      const early = this.#early.size === 0 ? undefined : this.#early.get(events.idOf(row));
       this.#undone.length = 0;
       this.#change(this.keyOf(row), changed, () => {
         events.previous[row] = this.#newest.get(this.keyOf(row));

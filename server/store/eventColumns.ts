@@ -1,4 +1,4 @@
-import { EventIds } from './eventIds.ts';
+import { HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
 
 /** What kind an event is, and whether it stands, in one byte each. */
 export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
@@ -6,7 +6,7 @@ export const choices = { none: 0, low: 1, high: 2, tie: 3, bothGood: 4, bothBad:
 
 /** One row of the index; 100,000 of them take about 6 MB. */
 export interface EventRow {
-  readonly id: string;
+  readonly id: Words;
   readonly at: number;
   readonly kind: number;
   /** Numbers of the two responses, the smaller one first; −1 in undo and redo. */
@@ -30,7 +30,7 @@ type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array
 /** Rows of numbers, one typed array a column. */
 export class EventColumns {
   count = 0;
-  readonly ids = new EventIds();
+  readonly ids = new HexIds();
   at = new Float64Array(16);
   offset = new Float64Array(16);
   length = new Uint32Array(16);
@@ -52,7 +52,7 @@ export class EventColumns {
 
   /** The row's number; −1: an event with this id is there already. */
   push(row: EventRow): number {
-    if (!this.ids.add(row.id)) return -1;
+    if (this.ids.add(row.id) === -1) return -1;
     if (this.count === this.at.length) this.#grow();
     const at = this.count++;
     this.at[at] = row.at;
@@ -70,6 +70,15 @@ export class EventColumns {
     this.strength[at] = row.strength;
     this.scale[at] = row.scale;
     return at;
+  }
+
+  idOf(row: number): string {
+    return uuidOf(this.ids.digitsOf(row));
+  }
+
+  /** −1: there is no event with this id. */
+  rowOf(id: string): number {
+    return isUuid(id) ? this.ids.find(wordsOf(id)) : -1;
   }
 
   #grow(): void {

@@ -1,6 +1,6 @@
 import type { Choice } from '../protocol/types.ts';
 import { isContentId } from './contentIds.ts';
-import { isEventId } from './eventIds.ts';
+import { isUuid } from './hexIds.ts';
 import { excerpt } from './jsonLines.ts';
 
 /** Of the lines of feedback/*.jsonl. Newer ones are kept and not read. */
@@ -85,7 +85,7 @@ export function readFeedback(value: Readonly<Record<string, unknown>>): Feedback
     if (typeof event === 'string') return 'unknown';
     throw new Error('event is missing');
   }
-  if (!isEventId(id)) throw new Error('id should be a UUID');
+  if (!isUuid(id)) throw new Error('id should be a UUID');
   if (typeof annotator !== 'string' || annotator === '') throw new Error('annotator is missing');
   const time = typeof at === 'string' ? Date.parse(at) : Number.NaN;
   if (!(time >= 0 && time < latest)) throw new Error(`at should be a time, as "2026-01-31T12:00:00.000Z"`);

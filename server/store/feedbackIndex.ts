@@ -4,13 +4,15 @@ import { UserError } from '../errors.ts';
 import { AnnotatorLabels, type LabelChange } from './annotatorLabels.ts';
 import { annotatorNamed } from './annotatorName.ts';
 import { statFiles } from './content.ts';
-import { choices, type EventRow, kinds } from './eventColumns.ts';
+import { choices, kinds } from './eventColumns.ts';
 import { type FeedbackEvent, type FeedbackLine, type PairEvent, readFeedback } from './feedbackEvents.ts';
 import { fileError, reasonOf } from './fileErrors.ts';
+import { wordsOf } from './hexIds.ts';
 import { type JsonLine, lineError, parseJsonLine } from './jsonLines.ts';
 import { type FileLine, LineFile } from './lineFile.ts';
 import { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
+import { readWrittenLine, type WrittenDecision } from './writtenLine.ts';
 
 export const feedbackFolder = 'feedback';
 
@@ -93,7 +95,7 @@ export class FeedbackIndex {
 
   /** The line of an event as it stands in its file. Undefined: it is not there any more. */
   async readLine(labels: AnnotatorLabels, row: number): Promise<FeedbackLine | undefined> {
-    const { file: files, offset, length, ids } = labels.events;
+    const { file: files, offset, length } = labels.events;
     const file = [...this.#files.values()].find(({ number }) => number === files[row]);
     if (file === undefined) return undefined;
     const bytes = Buffer.alloc(length[row]);
@@ -105,7 +107,7 @@ export class FeedbackIndex {
         await handle.close();
       }
       const value = parseJsonLine(file.name, 0, bytes)?.value as FeedbackLine | undefined;
-      return value?.id.toLowerCase() === ids.idOf(row) ? value : undefined;
+      return value?.id.toLowerCase() === labels.events.idOf(row) ? value : undefined;
     } catch {
       return undefined;
     }
@@ -158,6 +160,12 @@ export class FeedbackIndex {
   #take(file: LogFile, line: FileLine, tooLong = false): void {
     try {
       if (tooLong) throw new UserError(`${file.name}:${line.line}: this line is longer than 8 MB, and is left out.`);
+      const written = readWrittenLine(line.bytes);
+      const annotator = written && this.#names.get(written.annotator);
+      if (written !== undefined && annotator !== undefined) {
+        this.#addWritten(written, annotator, file.number, line);
+        return;
+      }
       const parsed = parseJsonLine(file.name, line.line, line.bytes);
       if (parsed === undefined) return;
       const event = readEvent(parsed);
@@ -194,37 +202,52 @@ export class FeedbackIndex {
     return name;
   }
 
-  #add(event: FeedbackEvent, annotator: string, file: number, { offset, bytes }: FileLine): void {
-    const labels = this.labelsOf(annotator);
-    const isPair = !('of' in event);
-    // Written out, without spreads: this runs 100,000 times when a project is opened.
-    const first = isPair ? this.#numbers.number(event.responses[0]) : -1;
-    const second = isPair ? this.#numbers.number(event.responses[1]) : -1;
-    const firstIsLow = first < second;
-    const row: EventRow = {
-      id: event.id,
-      at: event.at,
-      file,
-      offset,
-      length: bytes.length,
-      kind: kinds[event.event],
-      low: firstIsLow ? first : second,
-      high: firstIsLow ? second : first,
-      repeat: isPair && event.repeat,
-      highFirst: isPair && (event.shown[0] === event.responses[0]) !== firstIsLow,
-      choice: isPair ? choiceOf(event, firstIsLow) : choices.none,
-      strength: isPair ? event.strength : 0,
-      scale: isPair ? event.scale : 0,
-      ms: isPair ? event.ms : 0,
-    };
-    labels.add(row, isPair ? undefined : event.of);
+  #add(event: FeedbackEvent, annotator: string, file: number, line: FileLine): void {
+    const { id, at } = event;
+    if ('of' in event) {
+      const row = { ...noPair, id: wordsOf(id), at, file, offset: line.offset, length: line.bytes.length };
+      this.labelsOf(annotator).add({ ...row, kind: kinds[event.event] }, event.of);
+      return;
+    }
+    const { responses, shown, repeat, strength, scale, ms } = event;
+    const [first, second] = responses.map(wordsOf);
+    const swapped = shown[0] !== responses[0];
+    const pair = { first, second, swapped, repeat, choice: choiceOf(event), strength, scale, ms };
+    this.#addWritten({ id: wordsOf(id), at, annotator, ...pair }, annotator, file, line, kinds[event.event]);
+  }
+
+  #addWritten(
+    { id, at, first, second, swapped, repeat, choice, strength, scale, ms }: WrittenDecision,
+    annotator: string,
+    file: number,
+    { offset, bytes }: FileLine,
+    kind: number = kinds.decide,
+  ): void {
+    const a = this.#numbers.numberOf(first);
+    const b = this.#numbers.numberOf(second);
+    const firstIsLow = a < b;
+    const side = choice === choices.low || choice === choices.high;
+    const low = firstIsLow ? a : b;
+    const high = firstIsLow ? b : a;
+    this.labelsOf(annotator).add({
+      ...{ id, at, file, offset, length: bytes.length, kind, low, high, repeat, strength, scale, ms },
+      highFirst: swapped === firstIsLow,
+      choice: side && !firstIsLow ? choices.low + choices.high - choice : choice,
+    });
   }
 }
 
-function choiceOf({ choice, responses }: PairEvent, firstIsLow: boolean): number {
+/** What stands in the columns of an undo or redo. */
+const noPair = {
+  ...{ low: -1, high: -1, repeat: false, highFirst: false },
+  ...{ choice: choices.none, strength: 0, scale: 0, ms: 0 },
+};
+
+/** As in WrittenDecision: the first response is `low`, the second `high`. */
+function choiceOf({ choice, responses }: PairEvent): number {
   if (choice === undefined) return choices.none;
   if (choice === 'tie' || choice === 'bothGood' || choice === 'bothBad') return choices[choice];
-  return (choice === responses[0]) === firstIsLow ? choices.low : choices.high;
+  return choice === responses[0] ? choices.low : choices.high;
 }
 
 function readEvent(line: JsonLine): FeedbackEvent | 'newer' | 'unknown' {

@@ -103,7 +103,7 @@ export class ProjectState {
     const { events } = labels;
     const asked = this.askedIn(labels, row);
     const common = {
-      id: events.ids.idOf(row),
+      id: events.idOf(row),
       comparison: comparisonId(asked),
       ms: events.ms[row],
       shown: [this.#shown(asked.shown[0]), this.#shown(asked.shown[1])] as const,

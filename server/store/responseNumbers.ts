@@ -1,20 +1,33 @@
+import { HexIds, type Words, wordsOf } from './hexIds.ts';
+
 /** Small numbers for responses' ids, the same as long as the project is open. */
 export class ResponseNumbers {
-  readonly #numbers = new Map<string, number>();
-  readonly #ids: string[] = [];
+  readonly #ids = new HexIds();
 
   get count(): number {
-    return this.#ids.length;
+    return this.#ids.count;
   }
 
   number(id: string): number {
-    const known = this.#numbers.get(id);
-    if (known !== undefined) return known;
-    this.#numbers.set(id, this.#ids.length);
-    return this.#ids.push(id) - 1;
+    return this.numberOf(wordsOf(id));
+  }
+
+  numberOf(words: Words): number {
+    const known = this.#ids.find(words);
+    return known === -1 ? this.#ids.add(words) : known;
   }
 
   id(number: number): string {
-    return this.#ids[number];
+    return this.#ids.digitsOf(number);
+  }
+
+  /** The id's first eight digits as a number. */
+  firstWord(number: number): number {
+    return this.#ids.firstWord(number);
+  }
+
+  /** Negative: the id of `a` comes first. */
+  compare(a: number, b: number): number {
+    return this.#ids.compare(a, b);
   }
 }

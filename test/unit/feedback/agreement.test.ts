@@ -3,6 +3,7 @@ import { agreementOf } from '../../../server/feedback/agreement.ts';
 import { votedPairs } from '../../../server/feedback/votes.ts';
 import { AnnotatorLabels } from '../../../server/store/annotatorLabels.ts';
 import { choices, kinds } from '../../../server/store/eventColumns.ts';
+import { wordsOf } from '../../../server/store/hexIds.ts';
 import { Pacer } from '../../../server/store/pacer.ts';
 import { ResponseNumbers } from '../../../server/store/responseNumbers.ts';
 
@@ -20,7 +21,7 @@ describe('agreement between annotators', () => {
         const uuid = `00000000-0000-4000-8000-${at.toString(16).padStart(12, '0')}`;
         const shown = { low: 2 * pair, high: 2 * pair + 1, repeat: false, highFirst: false };
         labels.add({
-          id: uuid,
+          id: wordsOf(uuid),
           at,
           kind: kinds.decide,
           ...shown,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { AnnotatorLabels, comparisonKey, partsOfKey } from '../../../server/store/annotatorLabels.ts';
 import { type EventRow, kinds } from '../../../server/store/eventColumns.ts';
+import { wordsOf } from '../../../server/store/hexIds.ts';
 import { Pacer } from '../../../server/store/pacer.ts';
 
 interface TestEvent {
@@ -17,7 +18,7 @@ const uuid = (n: number) => `00000000-0000-4000-8000-${n.toString(16).padStart(1
 function add(labels: AnnotatorLabels, { id, at, kind, about }: TestEvent): void {
   const isPair = kind === 'decide' || kind === 'skip';
   const row: EventRow = {
-    id: uuid(id),
+    id: wordsOf(uuid(id)),
     at,
     kind: kinds[kind],
     low: isPair ? 2 * about : -1,
@@ -37,8 +38,7 @@ function add(labels: AnnotatorLabels, { id, at, kind, about }: TestEvent): void 
 
 /** Everything that can be seen of the labels, by ids: rows are numbered in the order in which they came. */
 function seen(labels: AnnotatorLabels) {
-  const { ids } = labels.events;
-  const idOf = (row: number) => (row === -1 ? '' : ids.idOf(row));
+  const idOf = (row: number) => (row === -1 ? '' : labels.events.idOf(row));
   return {
     current: Array.from({ length: 6 }, (_, k) => idOf(labels.current(comparisonKey(2 * k, 2 * k + 1, false)))),
     standing: labels.standing.map(idOf),
@@ -128,9 +128,7 @@ describe('the labels of an annotator', () => {
           }
           const target = kind === 'undo' || kind === 'redo' ? row : k % 6;
           const about =
-            kind === 'undo' || kind === 'redo'
-              ? Number.parseInt(labels.events.ids.idOf(target).slice(-12), 16)
-              : target;
+            kind === 'undo' || kind === 'redo' ? Number.parseInt(labels.events.idOf(target).slice(-12), 16) : target;
           add(labels, { id: k, at: k + 1, kind, about });
           await labels.settle(
             new Pacer(),
@@ -138,7 +136,7 @@ describe('the labels of an annotator', () => {
             () => assert.fail('nothing has to be replayed'),
           );
           assert.deepEqual(
-            labels.standing.map((at) => labels.events.ids.idOf(at)),
+            labels.standing.map((at) => labels.events.idOf(at)),
             done.map(uuid),
           );
         }
