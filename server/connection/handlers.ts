@@ -10,6 +10,7 @@ import { readOutcome, startComparing } from '../jobs/outcome.ts';
 import { deleteRun, listRuns, readRun, readRunSummary } from '../jobs/runs.ts';
 import { startScoring } from '../jobs/scoringFile.ts';
 import { noteEnding, resumeTraining, startTraining } from '../jobs/training.ts';
+import { selectedRow } from '../language/selectedRow.ts';
 import type { ClientHandlers } from '../protocol/client.ts';
 import type { Job, ProjectFolder, ProjectInfo } from '../protocol/types.ts';
 import { scoreText } from '../scores/scoreFile.ts';
@@ -24,8 +25,9 @@ export function createHandlers(state: ServerState): ClientHandlers {
 type Some<Names extends keyof ClientHandlers> = Pick<ClientHandlers, Names>;
 
 function projectHandlers(state: ServerState): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor'> {
-  const { projects, parts, engine } = state;
-  const infoOf = async (folder: ProjectFolder) => (await projects.open(folder)).store.info();
+  const { projects, parts, engine, settings } = state;
+  const infoOf = async (folder: ProjectFolder) =>
+    (await projects.open(folder)).store.info({ withoutModel: !settings().trusted });
   return {
     async listProjects({ folders }) {
       const infos = await Promise.all(folders.map((folder) => infoOrProblem(folder, state)));
@@ -40,7 +42,7 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
       return infoOf(folder);
     },
     async doctor({ project }) {
-      if (project === undefined) return examine(engine);
+      if (project === undefined || !settings().trusted) return examine(engine);
       const { store, project: folder } = await projects.open(project);
       return examine(engine, { folder, store });
     },
@@ -48,11 +50,11 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
 }
 
 /** Undefined for a folder that is no project; a project that cannot be read is shown with the reason. */
-async function infoOrProblem(folder: string, { projects }: ServerState): Promise<ProjectInfo | undefined> {
+async function infoOrProblem(folder: string, { projects, settings }: ServerState): Promise<ProjectInfo | undefined> {
   const own = join(absolute(folder), 'palate.json');
   if ((await projects.of(own)) !== join(own, '..')) return undefined;
   try {
-    return await (await projects.open(folder)).store.info();
+    return await (await projects.open(folder)).store.info({ withoutModel: !settings().trusted });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const none = { prompts: 0, textResponses: 0, imageResponses: 0, textPreferences: 0, imagePreferences: 0 };
@@ -108,9 +110,9 @@ function jobHandlers(
       const parts = await trusted(project);
       return jobOf(await startScoring(parts, await scorerOf(parts.project), file));
     },
-    async scoreText({ project, prompt, text }) {
+    async scoreText({ project, text, within }) {
       const { project: folder } = await trusted(project);
-      return scoreText(await scorerOf(folder), { prompt, text });
+      return scoreText(await scorerOf(folder), text, within && selectedRow(within));
     },
     outcome: async ({ project, ...request }) => jobOf(await startComparing(await trusted(project), request)),
   };

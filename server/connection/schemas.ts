@@ -70,7 +70,11 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   stopJob: v.strictObject({ job: name, forget: v.optional(v.boolean()) }),
   listJobs: v.strictObject({}),
   scoreFile: v.strictObject({ ...inProject, file: name }),
-  scoreText: v.strictObject({ ...inProject, prompt: v.optional(text), text }),
+  scoreText: v.strictObject({
+    ...inProject,
+    text,
+    within: v.optional(v.strictObject({ line: text, start: count, end: count })),
+  }),
   outcome: v.strictObject({
     ...inProject,
     run: v.optional(name),

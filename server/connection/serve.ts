@@ -57,6 +57,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     engine,
     queue,
     threads,
+    trusted: () => settings.trusted,
     openStore: (folder) => parts.openProjectStore(folder),
     onOpen(job) {
       if (language) ends.push(watchProject(job, state, language));

@@ -32,13 +32,16 @@ export interface ModelsOf {
   /** palate.json's model. */
   readonly base: string;
   readonly isHere: RunHere;
+  /** Otherwise the path of the base model is not looked at. */
+  readonly trusted: boolean;
 }
 
 /** The base model, then the adapters of every run, newest run first. */
-export async function listModels({ project, base, isHere }: ModelsOf): Promise<ProjectModel[]> {
+export async function listModels({ project, base, isHere, trusted }: ModelsOf): Promise<ProjectModel[]> {
   const path = basePath(project, base);
   const runs = await listRuns(project, isHere);
-  const problem = existsSync(path) ? {} : { problem: `There is no model at ${path}. Mend "model" in palate.json.` };
+  const problem =
+    !trusted || existsSync(path) ? {} : { problem: `There is no model at ${path}. Mend "model" in palate.json.` };
   const bare = { id: baseName(path), kind: 'base' as const, path, ...problem };
   const models = [bare, ...runs.flatMap((run) => adaptersOf(run, path))];
   const active = activeIds(models, readChoices(project));

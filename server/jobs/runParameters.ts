@@ -19,6 +19,8 @@ const runParameters = v.strictObject({
   model: v.string(),
   /** The preferences, a file of the run's folder, or an absolute path. */
   data: v.string(),
+  /** How many there are; absent: it was not counted. */
+  preferences: v.optional(v.number()),
   /** Settings of the stages as they were in palate.json. */
   config: v.record(v.string(), v.unknown()),
   seed: v.number(),

@@ -18,6 +18,7 @@ import { takeTrainingLock } from './projectLock.ts';
 import { parametersToResume, type RunParameters, readRunParameters, writeRunParameters } from './runParameters.ts';
 import { holdsRun, isRunAlive, newRunId, runFolder } from './runs.ts';
 import { stageParts, stageTitle } from './stages.ts';
+import { stageWork } from './stageWork.ts';
 import { watchTraining } from './trainingProgress.ts';
 
 const mostSecondsToSave = 120;
@@ -73,8 +74,9 @@ export async function startTraining(
     mkdirSync(folder, { recursive: true });
     if (branch) branchRun(branch, folder);
     const data = await writePreferences(folder, preferences.rows, request.stage);
-    writeRunParameters(folder, { ...parameters, data });
-    return { ...parameters, data };
+    const whole = { ...parameters, data, preferences: preferences.rows.length };
+    writeRunParameters(folder, whole);
+    return whole;
   });
 }
 
@@ -154,7 +156,8 @@ async function trainRun(
 ): Promise<JobEnding> {
   const folder = runFolder(project, run);
   await previousSaved(project, run, context);
-  const watch = watchTraining(parameters.stage, context);
+  const work = parameters.preferences === undefined ? undefined : stageWork(parameters.config, parameters.preferences);
+  const watch = watchTraining(stageParts(parameters.stage, work), context);
   const result = await engine.call('train', trainParams(project, folder, parameters), {
     signal: context.signal,
     onEvent(event) {

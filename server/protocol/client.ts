@@ -105,7 +105,11 @@ export interface ClientMethods {
   scoreFile: { params: InProject & { readonly file: string }; result: Job };
   /** The reward of a text. Loads the model where it must: the person asked. */
   scoreText: {
-    params: InProject & { readonly prompt?: string; readonly text: string };
+    params: InProject & {
+      readonly text: string;
+      /** The line of a data set that the text was selected in; its prompt is the text's, where it is a response. */
+      readonly within?: { readonly line: string; readonly start: number; readonly end: number };
+    };
     result: ScoredText;
   };
   /** Answers prompts with the model before and after a run. */

@@ -35,6 +35,7 @@ import { compareSettings, type ProjectConfig, projectFile } from './projectConfi
 import { projectInfo } from './projectInfo.ts';
 import { ProjectState } from './projectState.ts';
 import type {
+  InfoOptions,
   LabelledResponse,
   NewResponse,
   PreferenceOptions,
@@ -92,8 +93,8 @@ class FileProjectStore implements ProjectStore {
 
   // ------------------------------------------------------------------------------------------------ the project
 
-  info(): Promise<ProjectInfo> {
-    return this.#fresh(async () => projectInfo(this.#state), { pictures: true });
+  info(options: InfoOptions = {}): Promise<ProjectInfo> {
+    return this.#fresh(async () => projectInfo(this.#state, options), { pictures: true });
   }
 
   config(): Promise<ProjectConfig> {

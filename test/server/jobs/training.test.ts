@@ -116,7 +116,7 @@ describe('training through the server', function () {
   });
 
   it('scores a text and a file with the reward model', async () => {
-    const { reward } = await server.call('scoreText', { project, prompt: 'How was it?', text: ' lovely.' });
+    const { reward } = await server.call('scoreText', { project, text: 'How was it? It was lovely.' });
     assert.ok(Number.isFinite(reward));
     const file = join(project, 'responses', 'all.jsonl');
     const job = await server.call('scoreFile', { project, file });
