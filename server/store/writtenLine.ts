@@ -26,9 +26,10 @@ export interface WrittenDecision {
  * a person waits for a project to open. Undefined: the line has to be parsed. What it accepts the parser accepts too,
  * and reads alike.
  */
-export function readWrittenLine(bytes: Buffer): WrittenDecision | undefined {
-  line = bytes;
-  at = 0;
+export function readWrittenLine(chunk: Buffer, start = 0, end = chunk.length): WrittenDecision | undefined {
+  bytes = chunk;
+  at = start;
+  last = end;
   const { id, first, second } = read;
   if (!(text(opening) && uuid(id) && text(beforeTime) && time() && text(beforeAnnotator))) return undefined;
   const nameAt = at;
@@ -51,14 +52,15 @@ export function readWrittenLine(bytes: Buffer): WrittenDecision | undefined {
   read.scale = value;
   if (!(text(beforeMs) && number(9))) return undefined;
   read.ms = value;
-  if (!(text(beforeApp) && plain() && text(ending)) || at !== bytes.length) return undefined;
+  if (!(text(beforeApp) && plain() && text(ending)) || at !== end) return undefined;
   read.annotator = bytes.toString('latin1', nameAt, nameEnd);
   return read;
 }
 
 // The line that is being read, and where: variables of this file, because objects made 100,000 times cost time.
-let line: Buffer = Buffer.alloc(0);
+let bytes: Buffer = Buffer.alloc(0);
 let at = 0;
+let last = 0;
 /** The number read last. */
 let value = 0;
 
@@ -97,7 +99,7 @@ function ascii(characters: string): Buffer {
 
 /** Steps over what has to stand here. */
 function text(expected: Buffer): boolean {
-  for (let k = 0; k < expected.length; k++) if (line[at + k] !== expected[k]) return false;
+  for (let k = 0; k < expected.length; k++) if (bytes[at + k] !== expected[k]) return false;
   at += expected.length;
   return true;
 }
@@ -105,8 +107,8 @@ function text(expected: Buffer): boolean {
 /** Steps to the next quotation mark: text that stands for itself, not empty. */
 function plain(): boolean {
   const from = at;
-  for (; at < line.length; at++) {
-    const byte = line[at];
+  for (; at < last; at++) {
+    const byte = bytes[at];
     if (byte === 0x22) return at > from;
     if (byte < 0x20 || byte > 0x7e || byte === 0x5c) return false;
   }
@@ -117,9 +119,9 @@ function plain(): boolean {
 function number(most: number): boolean {
   const from = at;
   value = 0;
-  for (; line[at] >= 0x30 && line[at] <= 0x39; at++) value = 10 * value + line[at] - 0x30;
+  for (; bytes[at] >= 0x30 && bytes[at] <= 0x39; at++) value = 10 * value + bytes[at] - 0x30;
   const count = at - from;
-  return count > 0 && count <= most && (count === 1 || line[from] !== 0x30);
+  return count > 0 && count <= most && (count === 1 || bytes[from] !== 0x30);
 }
 
 /** A hexadecimal digit's value, or 16. As JSON.stringify and randomUUID write them: small letters. */
@@ -131,7 +133,7 @@ function hex(count: number): boolean {
   let sum = 0;
   let wrong = 0;
   for (let k = 0; k < count; k++) {
-    const digit = digitValue[line[at + k] ?? 0];
+    const digit = digitValue[bytes[at + k] ?? 0];
     wrong |= digit;
     sum = (sum << 4) | (digit & 15);
   }
@@ -150,7 +152,7 @@ function words(into: Words): boolean {
 }
 
 function dash(): boolean {
-  return line[at++] === 0x2d;
+  return bytes[at++] === 0x2d;
 }
 
 function uuid(into: Words): boolean {
@@ -173,11 +175,11 @@ function uuid(into: Words): boolean {
 function part(digits: number, mark: number, least: number, most: number): boolean {
   value = 0;
   for (let k = 0; k < digits; k++) {
-    const byte = line[at++];
+    const byte = bytes[at++];
     if (!(byte >= 0x30 && byte <= 0x39)) return false;
     value = 10 * value + byte - 0x30;
   }
-  return line[at++] === mark && value >= least && value <= most;
+  return bytes[at++] === mark && value >= least && value <= most;
 }
 
 /** As toISOString writes it: 2026-01-31T12:00:00.000Z. */
