@@ -150,8 +150,8 @@ export class LabelQueue {
     const numbers = this.#numbers;
     const draw = drawsOf(purpose, this.#settings.seed, name);
     return (a, b) => {
-      const [first, second] = numbers.compare(a, b) < 0 ? [a, b] : [b, a];
-      return draw(numbers.firstWord(first), numbers.firstWord(second));
+      const inOrder = numbers.compare(a, b) < 0;
+      return draw(numbers.firstWord(inOrder ? a : b), numbers.firstWord(inOrder ? b : a));
     };
   }
 

@@ -203,17 +203,19 @@ export class FeedbackIndex {
   }
 
   #add(event: FeedbackEvent, annotator: string, file: number, line: FileLine): void {
-    const { id, at } = event;
+    const id = wordsOf(event.id);
+    const { at } = event;
     if ('of' in event) {
       const where = { file, offset: line.offset, length: line.length };
-      this.labelsOf(annotator).add({ ...noPair, id: wordsOf(id), at, kind: kinds[event.event], ...where }, event.of);
+      this.labelsOf(annotator).add({ id, at, kind: kinds[event.event], ...noPair, ...where }, event.of);
       return;
     }
     const { responses, shown, repeat, strength, scale, ms } = event;
     const [first, second] = [wordsOf(responses[0]), wordsOf(responses[1])];
     const swapped = shown[0] !== responses[0];
-    const pair = { first, second, swapped, repeat, choice: choiceOf(event), strength, scale, ms };
-    this.#addPair({ id: wordsOf(id), at, annotator, ...pair }, kinds[event.event], annotator, file, line);
+    const choice = choiceOf(event);
+    const pair = { id, at, annotator, first, second, swapped, repeat, choice, strength, scale, ms };
+    this.#addPair(pair, kinds[event.event], annotator, file, line);
   }
 
   #addPair(pair: WrittenDecision, kind: number, annotator: string, file: number, line: FileLine): void {
