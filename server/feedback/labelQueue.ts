@@ -4,7 +4,7 @@ import type { ContentSnapshot } from '../store/content.ts';
 import { kinds } from '../store/eventColumns.ts';
 import { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
-import { draw } from './draws.ts';
+import { drawsOf } from './draws.ts';
 import { PairTable } from './pairTable.ts';
 import { Tally } from './tally.ts';
 
@@ -88,7 +88,7 @@ export class LabelQueue {
     const responses = [ids[0], ids[1]] as const;
     const first = labels.current(comparisonKey(low, high, false));
     const shown: readonly [string, string] =
-      draw('sides', this.#settings.seed, labels.name, responses) < 0.5 ? responses : [ids[1], ids[0]];
+      this.#draws('sides', labels)(low, high) < 0.5 ? responses : [ids[1], ids[0]];
     if (!repeat) return { responses, repeat, shown };
     if (first === -1) return { responses, repeat, shown: [shown[1], shown[0]] };
     const wasFirst = this.#numbers.id(labels.events.highFirst[first] === 1 ? high : low);
@@ -137,15 +137,22 @@ export class LabelQueue {
   #tallyOf(labels: AnnotatorLabels): Tally {
     let tally = this.#tallies.get(labels);
     if (tally === undefined) {
-      const { repeat, seed } = this.#settings;
-      const comesBack = (low: number, high: number) => {
-        const [a, b] = [this.#numbers.id(low), this.#numbers.id(high)];
-        return repeat > 0 && draw('repeat', seed, labels.name, a < b ? [a, b] : [b, a]) < repeat;
-      };
-      tally = new Tally(labels, this.#table as PairTable, comesBack);
+      const { repeat } = this.#settings;
+      const draw = this.#draws('repeat', labels);
+      tally = new Tally(labels, this.#table as PairTable, (low, high) => repeat > 0 && draw(low, high) < repeat);
       this.#tallies.set(labels, tally);
     }
     return tally;
+  }
+
+  /** Of pairs by the numbers of their responses. */
+  #draws(purpose: 'sides' | 'repeat', { name }: AnnotatorLabels): (a: number, b: number) => number {
+    const numbers = this.#numbers;
+    const draw = drawsOf(purpose, this.#settings.seed, name);
+    return (a, b) => {
+      const inOrder = numbers.compare(a, b) < 0;
+      return draw(numbers.firstWord(inOrder ? a : b), numbers.firstWord(inOrder ? b : a));
+    };
   }
 
   /** Asks open pairs, a pair of each prompt with the fewest labels before a second one of any. */

@@ -136,16 +136,15 @@ export class ProjectContent {
     const numbers = new Map<string, number>();
     const responses = new Map<string, KnownResponse>();
     for (const file of sorted(this.#prompts)) {
-      for (const row of file.rows) {
-        if (row === undefined || numbers.has(row.id)) continue;
+      await pacer.each(file.rows, (row) => {
+        if (row === undefined || numbers.has(row.id)) return;
         numbers.set(row.id, prompts.length);
         prompts.push({ prompt: { id: row.id, content: row.content }, file: file.name, line: row.line, responses: [] });
-        if (pacer.isTired) await pacer.rest();
-      }
+      });
     }
     for (const file of sorted(this.#responses)) {
-      for (const row of file.rows) {
-        if (row === undefined || responses.has(row.response.id)) continue;
+      await pacer.each(file.rows, (row) => {
+        if (row === undefined || responses.has(row.response.id)) return;
         let number = numbers.get(row.promptId);
         if (number === undefined) {
           number = prompts.length;
@@ -154,8 +153,7 @@ export class ProjectContent {
         }
         prompts[number].responses.push(row.response);
         responses.set(row.response.id, { response: row.response, prompt: number, modality: modalityOf(row.response) });
-        if (pacer.isTired) await pacer.rest();
-      }
+      });
     }
     const files = [...sorted(this.#prompts), ...sorted(this.#responses)];
     return { prompts, responses, problems: [...this.#folderProblems, ...files.flatMap(({ problems }) => problems)] };
