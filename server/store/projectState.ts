@@ -58,8 +58,12 @@ export class ProjectState {
    */
   async refresh(options: { readonly own?: string; readonly pictures?: boolean } = {}): Promise<void> {
     await this.#refreshConfig();
-    if (await this.#content.refresh({ pictures: options.pictures })) this.#stale = true;
-    await this.index.refresh(options.own);
+    // At once: while one waits for the disk the other computes.
+    const [content] = await Promise.all([
+      this.#content.refresh({ pictures: options.pictures }),
+      this.index.refresh(options.own),
+    ]);
+    if (content) this.#stale = true;
     if (!this.#stale) return;
     await this.queue.restart(this.content, this.config.usable.compare, this.index.annotators.values());
     this.#stale = false;
