@@ -18,7 +18,16 @@ import { requireTrust, type ServerState } from './serverState.ts';
 
 /** What the server answers the editor: one function a method. */
 export function createHandlers(state: ServerState): ClientHandlers {
-  return { ...projectHandlers(state), ...labelHandlers(state), ...jobHandlers(state), ...runHandlers(state) };
+  const { tensorflowState, setUpTensorflow, stopTensorflowSetup } = state.tensorflow;
+  return {
+    ...projectHandlers(state),
+    ...labelHandlers(state),
+    ...jobHandlers(state),
+    ...runHandlers(state),
+    tensorflowState,
+    setUpTensorflow,
+    stopTensorflowSetup,
+  };
 }
 
 type Some<Names extends keyof ClientHandlers> = Pick<ClientHandlers, Names>;

@@ -90,6 +90,9 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   listModels: project,
   chooseModel: v.strictObject({ ...inProject, id: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
+  tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
+  setUpTensorflow: v.strictObject({ from: v.optional(name) }),
+  stopTensorflowSetup: v.strictObject({}),
 };
 
 export const clientMethods = Object.keys(paramsSchemas) as ClientMethod[];

@@ -11,6 +11,7 @@ import type { ServerSettings } from '../protocol/client.ts';
 import type { ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import type { Notifier } from './notifier.ts';
+import type { TensorflowHandlers } from './tensorflowSetup.ts';
 import type { ServerParts } from './types.ts';
 
 /** What the handlers work with. */
@@ -25,6 +26,7 @@ export interface ServerState {
   readonly scorerOf: (project: ProjectFolder) => Promise<Scorer>;
   /** Annotators that the editor asked for, by project: they are told when labels change. */
   readonly annotators: Map<ProjectFolder, Set<string>>;
+  readonly tensorflow: TensorflowHandlers;
   /** Another reward model was chosen. */
   readonly rewardChanged: (project: ProjectFolder) => void;
 }

@@ -24,6 +24,7 @@ import type {
   Skip,
   TrainingForecast,
 } from './project.ts';
+import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
 import type { EngineName, StageName } from './types.ts';
 
 interface InProject {
@@ -133,6 +134,19 @@ export interface ClientMethods {
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };
+
+  /** The native part of TensorFlow. With `check` a process of its own loads it and computes a gradient. */
+  tensorflowState: { params: { readonly check?: boolean }; result: TensorflowState };
+  /** Sets it up, in a process of its own; answered when that has ended. One at a time. */
+  setUpTensorflow: {
+    params: {
+      /** A wheel, a folder or an archive; absent: what tfjs-node's authors publish. */
+      readonly from?: string;
+    };
+    result: TensorflowSetup;
+  };
+  /** What was downloaded is kept for the next time. */
+  stopTensorflowSetup: { params: Record<string, never>; result: { readonly stopping: boolean } };
 }
 
 /** Server → editor. */
@@ -146,6 +160,8 @@ export interface ServerNotifications {
   runChanged: InProject & { readonly run: string };
   /** Another reward model, or more scores: hints are refreshed by the server itself, views by this. */
   scoresChanged: InProject;
+  /** The set-up of TensorFlow goes on. */
+  tensorflowSetup: TensorflowProgress;
 }
 
 export type ClientMethod = keyof ClientMethods;

@@ -174,8 +174,13 @@ export interface EngineDescription {
   readonly node: string;
   /** Requests running and waiting, oldest first. */
   readonly requests: readonly { readonly request: number; readonly method: EngineMethod; readonly running: boolean }[];
-  /** Bytes. */
-  readonly memory: { readonly resident: number; readonly heap: number; readonly buffers: number };
+  /** Bytes; `peak`: the most that was ever resident. */
+  readonly memory: {
+    readonly resident: number;
+    readonly peak: number;
+    readonly heap: number;
+    readonly buffers: number;
+  };
 }
 
 // ------------------------------------------------------------------------------------------------ messages

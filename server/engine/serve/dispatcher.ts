@@ -212,6 +212,6 @@ function describe(running: readonly Pending[], waiting: readonly Pending[]): Eng
     pid: process.pid,
     node: process.version,
     requests: [...requests(running, true), ...requests(waiting, false)],
-    memory: { resident: rss, heap: heapUsed, buffers: external },
+    memory: { resident: rss, peak: process.resourceUsage().maxRSS * 1024, heap: heapUsed, buffers: external },
   };
 }
