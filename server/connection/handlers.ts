@@ -32,7 +32,9 @@ export function createHandlers(state: ServerState): ClientHandlers {
 
 type Some<Names extends keyof ClientHandlers> = Pick<ClientHandlers, Names>;
 
-function projectHandlers(state: ServerState): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor'> {
+function projectHandlers(
+  state: ServerState,
+): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor' | 'engineMemory'> {
   const { projects, parts, engine } = state;
   const infoOf = async (folder: ProjectFolder) => (await projects.open(folder)).store.info();
   return {
@@ -47,6 +49,11 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
     async createExample({ folder }) {
       await parts.createExample(absolute(folder));
       return infoOf(folder);
+    },
+    async engineMemory() {
+      if (engine.pid === undefined) return null;
+      const { memory, held } = await engine.call('describe', {}, { priority: 'interactive' });
+      return { resident: memory.resident, ...(held && { held }) };
     },
     async doctor({ project }) {
       if (project === undefined) return examine(engine);

@@ -1,6 +1,6 @@
 import type { Connection } from 'vscode-languageserver/node';
 import { UserError } from '../errors.ts';
-import type { EngineHost } from '../jobs/engineHost.ts';
+import type { OpenEngineHost } from '../jobs/createEngineHost.ts';
 import type { JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import type { Projects } from '../jobs/projects.ts';
@@ -18,7 +18,7 @@ import type { ServerParts } from './types.ts';
 export interface ServerState {
   readonly connection: Connection;
   readonly parts: ServerParts;
-  readonly engine: EngineHost;
+  readonly engine: OpenEngineHost;
   readonly queue: JobQueue;
   readonly projects: Projects;
   readonly notifier: Notifier;

@@ -5,6 +5,7 @@
  * message is a sentence for the person. Large data goes by path or page. No imports but types.
  */
 
+import type { EngineMemory } from './memory.ts';
 import type {
   CompareQueue,
   Comparison,
@@ -131,6 +132,8 @@ export interface ClientMethods {
   forgetRun: { params: InProject & { readonly run: string }; result: null };
   deleteRun: { params: InProject & { readonly run: string }; result: null };
   listModels: { params: InProject; result: readonly ProjectModel[] };
+  /** What the engine has in memory. Null: it does not run. */
+  engineMemory: { params: Record<string, never>; result: EngineMemory | null };
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };

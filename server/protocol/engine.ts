@@ -1,3 +1,4 @@
+import type { HeldMemory } from './memory.ts';
 import type {
   CheckpointEvent,
   CompletionRow,
@@ -181,6 +182,8 @@ export interface EngineDescription {
     readonly heap: number;
     readonly buffers: number;
   };
+  /** Absent: no model is loaded. */
+  readonly held?: HeldMemory;
 }
 
 // ------------------------------------------------------------------------------------------------ messages
