@@ -83,7 +83,7 @@ async function setUp({ server, log }: Palate, { source, from }: Chosen): Promise
       void server.request('stopTensorflowSetup', {}).catch(() => undefined);
     });
     try {
-      return await server.request('setUpTensorflow', from === undefined ? {} : { from });
+      return await server.request('setUpTensorflow', { from: from ?? null });
     } finally {
       listening.dispose();
       cancelling.dispose();

@@ -92,7 +92,7 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   chooseModel: v.strictObject({ ...inProject, id: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
   tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
-  setUpTensorflow: v.strictObject({ from: v.optional(name) }),
+  setUpTensorflow: v.strictObject({ from: v.nullable(name) }),
   stopTensorflowSetup: v.strictObject({}),
 };
 

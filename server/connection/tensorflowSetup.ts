@@ -60,7 +60,7 @@ export function createTensorflowSetups({ check, tell }: TensorflowSetupsOptions)
       check();
       if (underWay) throw new UserError('TensorFlow is being set up already: wait for its end, or cancel it first.');
       const controller = new AbortController();
-      const work = setUp(from, controller);
+      const work = setUp(from ?? undefined, controller);
       const ended = work.catch(() => {});
       underWay = { controller, ended };
       void ended.then(() => {

@@ -143,8 +143,8 @@ export interface ClientMethods {
   /** Sets it up, in a process of its own; answered when that has ended. One at a time. */
   setUpTensorflow: {
     params: {
-      /** A wheel, a folder or an archive; absent: what tfjs-node's authors publish. */
-      readonly from?: string;
+      /** A wheel, a folder or an archive; null: what tfjs-node's authors publish is downloaded. */
+      readonly from: string | null;
     };
     result: TensorflowSetup;
   };

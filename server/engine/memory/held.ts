@@ -29,15 +29,27 @@ export function holdAdapters(roles: Readonly<Record<string, number>>): () => voi
   };
 }
 
-/** Views of one base count once. Undefined: none is loaded. */
-export function heldMemory(): HeldMemory | undefined {
+/**
+ * Views of one base count once. Undefined: none is loaded.
+ *
+ * @param resident what the process takes: graphs are reckoned for a budget, and hold no more than is left of it
+ */
+export function heldMemory(resident: number): HeldMemory | undefined {
   const [first] = bases;
   if (first === undefined) return undefined;
   const sum = (of: (base: HeldBase) => number) => [...bases].reduce((total, base) => total + of(base), 0);
+  const secondCopy = sum(({ secondCopy }) => secondCopy());
+  const known = first.bytes + secondCopy + [...adapters.values()].reduce((total, bytes) => total + bytes, 0);
   return {
     base: { path: first.path, bytes: first.bytes },
-    secondCopy: sum(({ secondCopy }) => secondCopy()),
+    secondCopy,
     adapters: [...adapters].map(([role, bytes]) => ({ role, bytes })),
-    graphs: sum(({ graphs }) => graphs()),
+    graphs: Math.max(
+      0,
+      Math.min(
+        sum(({ graphs }) => graphs()),
+        resident - known,
+      ),
+    ),
   };
 }

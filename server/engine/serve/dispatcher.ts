@@ -207,7 +207,7 @@ function parseRequest(message: unknown): EngineRequest | Refusal {
 
 function describe(running: readonly Pending[], waiting: readonly Pending[]): EngineDescription {
   const { rss, heapUsed, external } = process.memoryUsage();
-  const held = heldMemory();
+  const held = heldMemory(rss);
   const requests = (pending: readonly Pending[], isRunning: boolean) =>
     pending.map(({ request, method }) => ({ request, method, running: isRunning }));
   return {

@@ -80,7 +80,7 @@ describe('the set-up of TensorFlow from an editor', function () {
     const state = await server.call('tensorflowState', { check: true });
     assert.deepEqual([state.installed?.libtensorflow, state.problem], [libtensorflow, undefined]);
     assert.match(state.device ?? '', /^[cg]pu$/);
-    const setup = await server.call('setUpTensorflow', {});
+    const setup = await server.call('setUpTensorflow', { from: null });
     assert.equal(setup.status, 'present');
   });
 });
