@@ -66,7 +66,7 @@ export function engineStates(): TrainingForecast['engines'] {
     if (name === 'onnx') return { name, ready: true, message: 'onnxruntime, on the CPU' };
     const native = findNative();
     const message = native
-      ? `TensorFlow ${native.libtensorflow}, on the CPU`
+      ? `TensorFlow ${native.libtensorflow}, on the ${native.gpu ? 'GPU' : 'CPU'}`
       : 'TensorFlow has no native part on this machine: set it up once, or choose the engine onnx.';
     return { name, ready: native !== undefined, message };
   });

@@ -17,6 +17,8 @@ export interface Native {
   readonly files: Readonly<Record<string, number>>;
   /** Folders of CUDA's libraries, elsewhere on the disk; absent: the system's loader knows where they are, or there are none. */
   readonly cudaFolders?: readonly string[];
+  /** Whether TensorFlow saw a GPU when it was last set up. */
+  readonly gpu?: boolean;
   /** ISO 8601. */
   readonly installedAt: string;
 }

@@ -82,8 +82,10 @@ async function stillWorks(native: Native, options: SetupOptions): Promise<SetupR
   try {
     const result = await check(native, options, 'present');
     // Of several the one that was asked for last is used.
-    writeRecord(native.folder, { ...recordOf(native), installedAt: new Date().toISOString() });
-    return { status: 'present', native, check: result };
+    const { gpu: _before, ...same } = native;
+    const present = { ...same, ...gpuOf(result), installedAt: new Date().toISOString() };
+    writeRecord(native.folder, recordOf(present));
+    return { status: 'present', native: present, check: result };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     options.say(`${error.message} It is installed again.`);
@@ -109,6 +111,8 @@ function sameInstalled(source: Source, home: string): Native | undefined {
 
 const withCuda = <Installed extends object>(installed: Installed, folders: readonly string[] = []) =>
   folders.length > 0 ? { ...installed, cudaFolders: folders } : installed;
+
+const gpuOf = ({ gpu }: NativeCheck) => (gpu ? { gpu } : {});
 
 /** A library of the same name and the same size to the byte is taken for the same. */
 function holdsSame(native: Native, source: Source): boolean {
@@ -154,6 +158,7 @@ async function install(source: Source, folder: string, options: SetupOptions): P
       files: sizesBelow(whole),
       installedAt: new Date().toISOString(),
       ...withCuda({}, source.cudaFolders),
+      ...gpuOf(result),
     };
     writeRecord(whole, record);
     await flush(whole);

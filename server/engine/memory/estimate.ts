@@ -5,12 +5,19 @@
  */
 import { type LlamaConfig, linearModules, moduleShape, weightShapes } from '../../../models/llama.ts';
 import type { EngineName, StageName } from '../../protocol/types.ts';
-import { activationBytes, type GraphUse, graphsToClose, logitRows, type OpenGraph } from './sessions.ts';
+import { activationBytes, type GraphUse, graphsToClose, logitBytes, type OpenGraph } from './sessions.ts';
 
 export type MemoryUse = StageName | 'score' | 'generate';
 
+/** How the frozen base is kept. */
+export type BasePrecision = 'float32';
+/** Bytes of one of its numbers; another precision is another row. */
+const weightBytes: Readonly<Record<BasePrecision, number>> = { float32: 4 };
+
 export interface MemoryQuestion {
   readonly config: LlamaConfig;
+  /** Default float32. */
+  readonly precision?: BasePrecision;
   readonly engine: EngineName;
   readonly use: MemoryUse;
   /** Whether layers are computed again in the backward pass; on TensorFlow they always are. */
@@ -62,10 +69,10 @@ const prefillTokens = 32;
 const decodeBudget = 2e8;
 
 export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
-  const { config, engine, use } = question;
+  const { config, engine, use, precision = 'float32' } = question;
   const trains = use !== 'score' && use !== 'generate';
   const runtime = trains ? engine : 'onnx';
-  const base = 4 * parameters(config);
+  const base = weightBytes[precision] * parameters(config);
   const parts: MemoryParts = {
     program: programBytes[runtime] + config.vocabulary * tokenBytes + (trains ? graphHeap(config) : 0),
     base: base + rotaryBytes(config),
@@ -195,7 +202,7 @@ function graphOf(
   { tokens, time, readsLogits }: { readonly tokens: number; readonly time: number; readonly readsLogits: boolean },
 ): Graph {
   const bytes = activationBytes(config, tokens, how, time);
-  const logits = readsLogits ? 0 : 3 * logitRows * config.vocabulary * 4;
+  const logits = readsLogits ? 0 : logitBytes(config);
   const eager = engine === 'tensorflow' && use !== 'score' && use !== 'generate';
   return { key, bytes, real: (bytes - logits) * (eager ? eagerShare : 1), eager };
 }
@@ -206,8 +213,7 @@ const eagerShare = 1.5;
 /** Prompts are read in stretches; then one token of every response, with its logits, softmax and a copy of both. */
 function decodeGraphs({ config, answers }: MemoryQuestion): Graph[] {
   const rows = Math.max(2, answers);
-  const layer = (tokens: number) =>
-    activationBytes(config, tokens, 'score', prefillTokens) - 3 * logitRows * config.vocabulary * 4;
+  const layer = (tokens: number) => activationBytes(config, tokens, 'score', prefillTokens) - logitBytes(config);
   const logits = 4 * rows * config.vocabulary * 4;
   return [
     { key: 'prefill', bytes: decodeBudget, real: layer(rows * prefillTokens) + logits, eager: false },

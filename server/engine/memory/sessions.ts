@@ -8,7 +8,7 @@ import type { LlamaConfig } from '../../../models/llama.ts';
 export type GraphUse = 'train' | 'recompute' | 'score';
 
 /** Rows of logits that are in memory at once. */
-export const logitRows = 256;
+const logitRows = 256;
 /** What a model's open graphs may hold together; others are closed first. */
 export const sessionBudget = 2.5e9;
 
@@ -29,17 +29,27 @@ const arenaShare = 1.07;
 const backwardShare = 0.8;
 
 /**
+ * What a graph holds of its layers at once, from one layer's activations and one layer's input, both in bytes. Another way
+ * to recompute is another row.
+ */
+const heldOfLayers: Readonly<Record<GraphUse, (layer: number, input: number, layers: number) => number>> = {
+  train: (layer, _input, layers) => layer * (layers + backwardShare),
+  recompute: (layer, input, layers) => input * layers + layer * (1 + backwardShare),
+  score: (layer) => layer,
+};
+
+/**
  * Bytes that a graph over `tokens` tokens, in lines of `time`, holds while it runs: activations, and one chunk of logits
  * with its softmax and the product that made it.
  */
 export function activationBytes(config: LlamaConfig, tokens: number, use: GraphUse, time = 128): number {
   const layer = layerFloats(config, time) * tokens * 4;
-  const inputs = config.width * tokens * 4 * config.layers;
-  const logits = 3 * logitRows * config.vocabulary * 4;
-  if (use === 'score') return layer * arenaShare + logits;
-  const kept = use === 'train' ? layer * config.layers : inputs + layer;
-  return (kept + layer * backwardShare) * arenaShare + logits;
+  const input = config.width * tokens * 4;
+  return heldOfLayers[use](layer, input, config.layers) * arenaShare + logitBytes(config);
 }
+
+/** One chunk of logits, its softmax, and the product that made it. */
+export const logitBytes = ({ vocabulary }: LlamaConfig) => 3 * logitRows * vocabulary * 4;
 
 /** A graph on its way to be opened, or open. */
 export interface OpenGraph {

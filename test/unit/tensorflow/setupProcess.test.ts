@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { nativeHome, versionsName } from '../../../server/tensorflow/home.ts';
+import { findNative, nativeHome, versionsName } from '../../../server/tensorflow/home.ts';
 import { type SetupProcessOptions, setUpApart } from '../../../server/tensorflow/setupProcess.ts';
 import { fakeCompiler, libtensorflowFiles, recordedWork, wheelOf, writeTree } from '../../support/fakeTensorflow.ts';
 import { skip } from '../../support/skip.ts';
@@ -71,6 +71,34 @@ describe('setting up TensorFlow in a process of its own', function () {
     assert.deepEqual(native.cudaFolders, [folder]);
     assert.ok(native.folder.endsWith(versionsName('4.22.0', '9.9.9')));
     assert.equal((check as { path?: string }).path?.split(':')[0], folder);
+  });
+
+  it('a GPU that TensorFlow saw is remembered', async () => {
+    const seesGpu = temporary.write(
+      'gpu.mjs',
+      "console.log(JSON.stringify({ libtensorflow: '9.9.9', node: process.version, gpu: true }));",
+    );
+    const asked = options('echo binding > "$out"');
+    const { native } = await setUpApart({ ...asked, checkEntry: seesGpu });
+    assert.equal(native.gpu, true);
+    assert.equal(findNative(asked.home)?.gpu, true);
+    // Without it the next time: the record follows.
+    const { native: now } = await setUpApart(asked);
+    assert.deepEqual([now.gpu, findNative(asked.home)?.gpu], [undefined, undefined]);
+  });
+
+  it('tells apart the forms of a warning', async () => {
+    for (const line of [
+      'E0000 00:00:1764539000.123456    1234 cuda_executor.cc:1309] failed call to cuInit: no CUDA-capable device',
+      '2026-11-30 22:00:00.1: E external/xla/cuda_driver.cc:152] failed call to cuInit: no CUDA-capable device',
+    ]) {
+      const entry = temporary.write(
+        'warns.mjs',
+        `console.error(${JSON.stringify(line)}); console.log(JSON.stringify({ libtensorflow: '9.9.9', node: '', gpu: false }));`,
+      );
+      const { check } = await setUpApart({ ...options('echo binding > "$out"'), checkEntry: entry });
+      assert.equal(check.remark, 'failed call to cuInit: no CUDA-capable device');
+    }
   });
 
   /** As pip lays out a package of TensorFlow with CUDA's. */
