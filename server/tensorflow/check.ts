@@ -51,7 +51,7 @@ export async function checkNative(
 
 /** Warnings of TensorFlow begin with a letter, a time and the place in its sources: "W tensorflow/core/…:39] Cannot …". */
 function remarkOf(errors: string): { readonly remark?: string } {
-  const sentences = errors.split('\n').flatMap((line) => /\b[WE]\S* .*?[\w/.]+:\d+\] (.*)$/.exec(line)?.[1] ?? []);
+  const sentences = errors.split('\n').flatMap((line) => /\b[IWE]\S* .*?[\w/.]+:\d+\] (.*)$/.exec(line)?.[1] ?? []);
   const remark = sentences.find((sentence) => /\b(GPU|CUDA|cuInit|dlopen)/i.test(sentence))?.trim();
   return remark === undefined ? {} : { remark };
 }
