@@ -116,6 +116,11 @@ export const commands: Readonly<Record<string, Command>> = {
     serverDown: 'without',
     untrusted: 'works',
   },
+  'palate.setUpTensorflow': {
+    load: async () => (await import('./commands/setUpTensorflow.ts')).run,
+    serverDown: 'start',
+    untrusted: 'refuse',
+  },
   'palate.restartServer': {
     load: async () => (await import('./commands/restartServer.ts')).run,
     serverDown: 'without',

@@ -42,6 +42,9 @@ async function review(
     switch (picked?.value) {
       case 'start':
         return choice;
+      case 'setUpTensorflow':
+        await vscode.commands.executeCommand('palate.setUpTensorflow');
+        break;
       case 'label':
         await vscode.commands.executeCommand('palate.label', { project: project.folder });
         return undefined;

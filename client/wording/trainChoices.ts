@@ -15,7 +15,7 @@ export interface TrainChoice {
   readonly run?: string;
 }
 
-export type ReviewAction = 'start' | 'engine' | 'device' | 'run' | 'label' | 'none';
+export type ReviewAction = 'start' | 'setUpTensorflow' | 'engine' | 'device' | 'run' | 'label' | 'none';
 
 /** A row of a quick pick. */
 export interface Row<Value> {
@@ -87,12 +87,15 @@ export function reviewRows(
   for (const problem of forecast.problems) {
     rows.push({ value: 'none', label: `$(warning) ${t('It cannot start')}`, detail: problem });
   }
+  const engine = choice.engine ?? forecast.engine;
+  if (engine === 'tensorflow' && forecast.engines.some(({ name, ready }) => name === engine && !ready)) {
+    rows.push({ value: 'setUpTensorflow', label: `$(cloud-download) ${t('Set Up TensorFlow Engine')}` });
+  }
   if (forecast.problems.length > 0)
     rows.push({ value: 'label', label: `$(split-horizontal) ${t('Label Comparisons')}` });
   if (forecast.imagePreferences > 0) {
     rows.push({ value: 'none', label: `$(info) ${picturesText(forecast.imagePreferences)}` });
   }
-  const engine = choice.engine ?? forecast.engine;
   rows.push(
     { value: 'engine', label: `$(server-process) ${t('Engine: {0}', engineTitle(engine))}`, description: t('change…') },
     {

@@ -19,12 +19,23 @@ import { requireTrust, type ServerState } from './serverState.ts';
 
 /** What the server answers the editor: one function a method. */
 export function createHandlers(state: ServerState): ClientHandlers {
-  return { ...projectHandlers(state), ...labelHandlers(state), ...jobHandlers(state), ...runHandlers(state) };
+  const { tensorflowState, setUpTensorflow, stopTensorflowSetup } = state.tensorflow;
+  return {
+    ...projectHandlers(state),
+    ...labelHandlers(state),
+    ...jobHandlers(state),
+    ...runHandlers(state),
+    tensorflowState,
+    setUpTensorflow,
+    stopTensorflowSetup,
+  };
 }
 
 type Some<Names extends keyof ClientHandlers> = Pick<ClientHandlers, Names>;
 
-function projectHandlers(state: ServerState): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor'> {
+function projectHandlers(
+  state: ServerState,
+): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor' | 'engineMemory'> {
   const { projects, parts, engine, settings } = state;
   const infoOf = async (folder: ProjectFolder) =>
     (await projects.open(folder)).store.info({ withoutModel: !settings().trusted });
@@ -40,6 +51,11 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
     async createExample({ folder }) {
       await parts.createExample(absolute(folder));
       return infoOf(folder);
+    },
+    async engineMemory() {
+      if (engine.pid === undefined) return null;
+      const { memory, held } = await engine.call('describe', {}, { priority: 'interactive' });
+      return { resident: memory.resident, ...(held && { held }) };
     },
     async doctor({ project }) {
       if (project === undefined || !settings().trusted) return examine(engine);

@@ -92,8 +92,12 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   forgetRun: ofRun,
   deleteRun: ofRun,
   listModels: project,
+  engineMemory: v.strictObject({}),
   chooseModel: v.strictObject({ ...inProject, id: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
+  tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
+  setUpTensorflow: v.strictObject({ from: v.nullable(name) }),
+  stopTensorflowSetup: v.strictObject({}),
 };
 
 export const clientMethods = Object.keys(paramsSchemas) as ClientMethod[];

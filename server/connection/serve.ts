@@ -18,6 +18,7 @@ import { faultText, type Log, logTo } from './log.ts';
 import { createNotifier } from './notifier.ts';
 import { requireTrust, type ServerState, watchProject } from './serverState.ts';
 import { defaultSettings, parseSettings } from './settings.ts';
+import { createTensorflowSetups } from './tensorflowSetup.ts';
 import type { ServerParts } from './types.ts';
 
 export interface ServeOptions {
@@ -66,6 +67,10 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
       }
     },
   });
+  const tensorflow = createTensorflowSetups({
+    check: () => requireTrust(settings),
+    tell: (progress) => notifier.send('tensorflowSetup', progress, 'tensorflow'),
+  });
   const scorers = new Map<ProjectFolder, Promise<Scorer>>();
   const state: ServerState = {
     connection,
@@ -75,6 +80,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     projects,
     notifier,
     annotators,
+    tensorflow,
     settings: () => settings,
     scorerOf(project) {
       const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts, log));
@@ -113,7 +119,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   return {
     close() {
       closing ??= (async () => {
-        await queue.close();
+        await Promise.all([queue.close(), tensorflow.close()]);
         for (const end of ends) end();
         notifier.close();
         language?.close();

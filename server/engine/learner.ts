@@ -3,13 +3,13 @@ import type { LoraShape } from '../../models/layers.ts';
 import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
+import { activationBytes } from './memory/sessions.ts';
 import type { ActiveAdapter, Model } from './model.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
 import type { Build, Feeds, Output } from './runtime.ts';
 import { adapterShapes } from './weights/adapters.ts';
-import { activationBytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** What is trained: LoRA matrices, perhaps with a scalar head; or the whole base. */
@@ -59,7 +59,12 @@ export class Learner {
     feeds: Feeds,
   ): Promise<Record<string, Output>> {
     const { model } = this;
-    const bytes = activationBytes(model.config, bucket.batch * bucket.time, recompute ? 'recompute' : 'train');
+    const bytes = activationBytes(
+      model.config,
+      bucket.batch * bucket.time,
+      recompute ? 'recompute' : 'train',
+      bucket.time,
+    );
     const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? '/recompute' : ''}`;
     const options = { gradients: 'accumulate', parameters: this.layout.names } as const;
     const session = await model.session(`train/${key}/${shape}`, bytes, build, options);

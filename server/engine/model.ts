@@ -1,6 +1,7 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
 import { type LlamaConfig, rotaryNames, rotaryTables } from '../../models/llama.ts';
 import type { OpBuilder } from '../../models/ops.ts';
+import { graphsToClose, sessionBudget } from './memory/sessions.ts';
 import { onnx } from './onnx/program.ts';
 import type { Build, CompileOptions, Runtime, Session } from './runtime.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
@@ -39,7 +40,7 @@ export class Model {
     this.config = base.config;
     this.tokenizer = base.tokenizer;
     this.runtime = options.runtime ?? onnx;
-    this.budget = options.sessionBytes ?? 2.5e9;
+    this.budget = options.sessionBytes ?? sessionBudget;
     const { cos, sin } = rotaryTables(base.config);
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
     this.feeds = { ...Object.fromEntries(weights), [rotaryNames.cos]: cos, [rotaryNames.sin]: sin };
@@ -72,6 +73,11 @@ export class Model {
     return config.recompute || this.runtime.alwaysRecomputes;
   }
 
+  /** Bytes that the open graphs are reckoned to hold. */
+  get graphBytes(): number {
+    return [...this.open.values()].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   async release(): Promise<void> {
     for (const { session } of this.open.values()) await session.release();
     this.open.clear();
@@ -79,13 +85,11 @@ export class Model {
   }
 
   private async makeRoom(bytes: number): Promise<void> {
-    let held = [...this.open.values()].reduce((sum, entry) => sum + entry.bytes, 0);
-    const largestFirst = [...this.open].sort(([, a], [, b]) => b.bytes - a.bytes);
-    for (const [key, entry] of largestFirst) {
-      if (held + bytes <= this.budget) return;
+    const open = [...this.open].map(([key, entry]) => ({ key, bytes: entry.bytes }));
+    for (const { key } of graphsToClose(open, bytes, this.budget)) {
+      const entry = this.open.get(key)!;
       this.open.delete(key);
       await entry.session.release();
-      held -= entry.bytes;
     }
   }
 }

@@ -2,9 +2,9 @@ import { scalarHead } from '../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
+import { activationBytes } from './memory/sessions.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import { predictionRow, rewardRow, type Sequence } from './sequences.ts';
-import { activationBytes } from './weights/memory.ts';
 
 /** Tokens in one forward pass. */
 const scoreTokens = 1024;
@@ -82,7 +82,7 @@ async function* readHidden(
   const bucket = bucketFor(rows, scoreTokens);
   const { batch, time, reads } = bucket;
   const key = `${name}/${batch}x${time}/${reads}/${loraKey(adapter?.lora)}`;
-  const bytes = activationBytes(model.config, batch * time, 'score');
+  const bytes = activationBytes(model.config, batch * time, 'score', time);
   let done = 0;
   for (const packed of pack(rows, bucket)) {
     const session = await model.session(key, bytes, (ops) => {

@@ -1,21 +1,30 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { describeHolder } from '../lock.ts';
 import { packageRoot, palateHome } from '../paths.ts';
-import type { DoctorReport, ProjectFolder } from '../protocol/types.ts';
+import type { DoctorReport, EngineName, MemoryNeed, ProjectFolder } from '../protocol/types.ts';
+import { defaultConfig } from '../store/projectConfig.ts';
 import type { ProjectStore } from '../store/projectStore.ts';
 import { basePath } from './baseModel.ts';
 import { crashSentence } from './createEngineHost.ts';
+import { heldCheck, needsCheck } from './doctorMemory.ts';
 import type { EngineHost } from './engineHost.ts';
 import { EngineCrashed } from './engineProcess.ts';
 import { engineStates } from './forecast.ts';
+import { memoryNeeds } from './memoryNeeds.ts';
 import { modelDescription } from './modelDescription.ts';
 import { trainingHolder, trainingLockPath } from './projectLock.ts';
 
 type Check = DoctorReport['checks'][number];
+
+/** Another model or engine than the project's. */
+export interface NamedModel {
+  readonly model?: string;
+  readonly engine?: EngineName;
+}
 
 /** Below this a run's checkpoints may not fit. */
 const enoughDisk = 2e9;
@@ -24,8 +33,10 @@ const enoughDisk = 2e9;
 export async function examine(
   engine: Pick<EngineHost, 'call'>,
   project?: { readonly folder: ProjectFolder; readonly store: ProjectStore },
+  named: NamedModel = {},
 ): Promise<DoctorReport> {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const memory = await memoryChecks(engine, project, named);
   const checks = [
     checkNode(),
     await engineCheck(engine),
@@ -35,6 +46,7 @@ export async function examine(
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
+    ...memory.checks,
   ];
   return {
     palate: version,
@@ -42,6 +54,7 @@ export async function examine(
     platform: `${process.platform}-${process.arch}`,
     cores: availableParallelism(),
     memory: { total: totalmem(), available: availableMemory() },
+    ...(memory.needs && { needs: memory.needs }),
     checks,
   };
 }
@@ -63,6 +76,31 @@ async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
   } catch (error) {
     const reason = error instanceof EngineCrashed ? crashSentence(error) : (error as Error).message;
     return { name, ok: false, message: `${reason} Install Palate for ${process.platform}-${process.arch} again.` };
+  }
+}
+
+/** What is held, and what will be needed: of the named model, else of the project's; neither: of none. */
+async function memoryChecks(
+  engine: Pick<EngineHost, 'call'>,
+  project: { readonly folder: ProjectFolder; readonly store: ProjectStore } | undefined,
+  named: NamedModel,
+): Promise<{ readonly checks: readonly Check[]; readonly needs?: readonly MemoryNeed[] }> {
+  const checks: Check[] = [];
+  try {
+    checks.push(heldCheck(await engine.call('describe', {}, { priority: 'interactive' })));
+  } catch {
+    // The check of the engine says why it does not answer.
+  }
+  if (!project && named.model === undefined) return { checks };
+  try {
+    const config = await (project ? project.store.config() : defaultConfig());
+    const model = named.model === undefined ? basePath(project!.folder, config.model) : resolve(named.model);
+    const rows = project ? (await project.store.preferences({ modality: 'text' })).rows : [];
+    const trains = named.engine ?? config.engine;
+    const needs = await memoryNeeds(model, { ...config, engine: trains }, rows);
+    return { checks: [...checks, needsCheck(needs, trains)], needs };
+  } catch (error) {
+    return { checks: [...checks, { name: 'Memory needed', ok: false, message: (error as Error).message }] };
   }
 }
 

@@ -1,21 +1,18 @@
 import { readManifest } from '../engine/run/manifest.ts';
-import { activationBytes, availableMemory, gigabytes } from '../engine/weights/memory.ts';
+import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
 import { describeHolder } from '../lock.ts';
 import type { TrainRequest } from '../protocol/client.ts';
-import { type EngineName, engineNames, type StageName, type TrainingForecast } from '../protocol/types.ts';
+import { engineNames, type TrainingForecast } from '../protocol/types.ts';
 import type { ProjectConfig } from '../store/projectConfig.ts';
 import { findNative } from '../tensorflow/home.ts';
 import { basePath } from './baseModel.ts';
-import { modelDescription } from './modelDescription.ts';
+import { memoryNeeds } from './memoryNeeds.ts';
 import { activeReward } from './models.ts';
 import { type JobParts, modelsOf } from './openProject.ts';
 import { trainingHolder, trainingLockPath } from './projectLock.ts';
 import { holdsRun, runFolder } from './runs.ts';
 import { stageParts } from './stages.ts';
-
-/** The stages' own default (their configurations stand in the engine): tokens in one micro-batch. */
-const defaultMicroBatchTokens = 1024;
 
 /** What a training will take, before it starts, and why it cannot. Loads nothing. */
 export async function forecastTraining(
@@ -39,7 +36,9 @@ export async function forecastTraining(
   }
   const memory = { needed: 0, available: availableMemory() };
   try {
-    memory.needed = await memoryNeeded(basePath(project, config.model), config, request.stage, engine);
+    const needs = await memoryNeeds(basePath(project, config.model), { ...config, engine }, rows);
+    const asked = stageParts(request.stage).map(({ name }) => name as string);
+    memory.needed = Math.max(...needs.filter(({ use }) => asked.includes(use)).map(({ bytes }) => bytes));
     if (memory.needed > memory.available) {
       problems.push(
         `Training needs about ${gigabytes(memory.needed)} of memory, and ${gigabytes(memory.available)} is available. ` +
@@ -67,7 +66,7 @@ export function engineStates(): TrainingForecast['engines'] {
     if (name === 'onnx') return { name, ready: true, message: 'onnxruntime, on the CPU' };
     const native = findNative();
     const message = native
-      ? `TensorFlow ${native.libtensorflow}, on the CPU`
+      ? `TensorFlow ${native.libtensorflow}, on the ${native.gpu ? 'GPU' : 'CPU'}`
       : 'TensorFlow has no native part on this machine: set it up once, or choose the engine onnx.';
     return { name, ready: native !== undefined, message };
   });
@@ -90,22 +89,4 @@ async function runProblems(
   if (known) return [`The run ${run} has a stage ${known.stage} already: start a new run, or resume it.`];
   const hasReward = records.some((record) => record.stage === 'reward' && record.status === 'done');
   return stage === 'ppo' && !hasReward ? [`The run ${run} has no reward model: PPO needs one.`] : [];
-}
-
-/** About the peak in bytes: the weights, what the largest micro-batch keeps, and the adapters with their optimiser. */
-async function memoryNeeded(
-  model: string,
-  { stages }: ProjectConfig,
-  asked: StageName | 'all',
-  engine: EngineName,
-): Promise<number> {
-  const { config, float32Bytes } = await modelDescription(model);
-  const settings = stageParts(asked).map(({ name }) => (stages[name] ?? {}) as Record<string, unknown>);
-  const activations = settings.map(({ microBatchTokens, recompute }) => {
-    const tokens = typeof microBatchTokens === 'number' ? microBatchTokens : defaultMicroBatchTokens;
-    // TensorFlow always computes its layers again.
-    return activationBytes(config, tokens, recompute === true || engine === 'tensorflow' ? 'recompute' : 'train');
-  });
-  const copies = engine === 'tensorflow' ? 2 : 1;
-  return float32Bytes * 1.05 * copies + Math.max(...activations) + (256 << 20);
 }

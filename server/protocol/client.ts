@@ -5,6 +5,7 @@
  * message is a sentence for the person. Large data goes by path or page. No imports but types.
  */
 
+import type { EngineMemory } from './memory.ts';
 import type {
   CompareQueue,
   Comparison,
@@ -24,6 +25,7 @@ import type {
   Skip,
   TrainingForecast,
 } from './project.ts';
+import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
 import type { EngineName, StageName } from './types.ts';
 
 interface InProject {
@@ -134,9 +136,24 @@ export interface ClientMethods {
   forgetRun: { params: InProject & { readonly run: string }; result: null };
   deleteRun: { params: InProject & { readonly run: string }; result: null };
   listModels: { params: InProject; result: readonly ProjectModel[] };
+  /** What the engine has in memory. Null: it does not run. */
+  engineMemory: { params: Record<string, never>; result: EngineMemory | null };
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };
+
+  /** The native part of TensorFlow. With `check` a process of its own loads it and computes a gradient. */
+  tensorflowState: { params: { readonly check?: boolean }; result: TensorflowState };
+  /** Sets it up, in a process of its own; answered when that has ended. One at a time. */
+  setUpTensorflow: {
+    params: {
+      /** A wheel, a folder or an archive; null: what tfjs-node's authors publish is downloaded. */
+      readonly from: string | null;
+    };
+    result: TensorflowSetup;
+  };
+  /** What was downloaded is kept for the next time. */
+  stopTensorflowSetup: { params: Record<string, never>; result: { readonly stopping: boolean } };
 }
 
 /** Server → editor. */
@@ -150,6 +167,8 @@ export interface ServerNotifications {
   runChanged: InProject & { readonly run: string };
   /** Another reward model, or more scores: hints are refreshed by the server itself, views by this. */
   scoresChanged: InProject;
+  /** The set-up of TensorFlow goes on. */
+  tensorflowSetup: TensorflowProgress;
 }
 
 export type ClientMethod = keyof ClientMethods;

@@ -1,3 +1,4 @@
+import type { HeldMemory } from './memory.ts';
 import type {
   CheckpointEvent,
   CompletionRow,
@@ -174,8 +175,15 @@ export interface EngineDescription {
   readonly node: string;
   /** Requests running and waiting, oldest first. */
   readonly requests: readonly { readonly request: number; readonly method: EngineMethod; readonly running: boolean }[];
-  /** Bytes. */
-  readonly memory: { readonly resident: number; readonly heap: number; readonly buffers: number };
+  /** Bytes; `peak`: the most that was ever resident. */
+  readonly memory: {
+    readonly resident: number;
+    readonly peak: number;
+    readonly heap: number;
+    readonly buffers: number;
+  };
+  /** Absent: no model is loaded. */
+  readonly held?: HeldMemory;
 }
 
 // ------------------------------------------------------------------------------------------------ messages

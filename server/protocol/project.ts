@@ -304,6 +304,13 @@ export interface ExportSummary {
   readonly leftOut: Readonly<Record<string, number>>;
 }
 
+/** What one use of the model is reckoned to take at its peak, bytes; `parts` by what they are for. */
+export interface MemoryNeed {
+  readonly use: StageName | 'score' | 'generate';
+  readonly bytes: number;
+  readonly parts: Readonly<Record<string, number>>;
+}
+
 export interface DoctorReport {
   readonly palate: string;
   readonly node: string;
@@ -311,6 +318,8 @@ export interface DoctorReport {
   readonly cores: number;
   /** Bytes. */
   readonly memory: { readonly total: number; readonly available: number };
+  /** Of the project's model, or of the one that was named. */
+  readonly needs?: readonly MemoryNeed[];
   readonly checks: readonly {
     readonly name: string;
     readonly ok: boolean;

@@ -66,6 +66,11 @@ export const projectConfig = v.strictObject({
 });
 export type ProjectConfig = v.InferOutput<typeof projectConfig>;
 
+/** What an empty palate.json would say. */
+export function defaultConfig(): ProjectConfig {
+  return parseConfig(projectConfig, { version: projectVersion }, 'the defaults');
+}
+
 /** palate.json as it was found. */
 export interface ReadConfig {
   /** What can be labelled with whatever is wrong: each key that is well, and defaults for the rest. */

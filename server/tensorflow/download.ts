@@ -98,7 +98,7 @@ async function request(url: string, from: number, signal: AbortSignal): Promise<
     if (signal.aborted) throw error;
     const cause = (error as Error).cause as NodeJS.ErrnoException | undefined;
     throw new UserError(
-      `${new URL(url).host} cannot be reached (${cause?.code ?? (error as Error).message}): check the network and run the same command again, or get a libtensorflow or a tensorflow-cpu wheel elsewhere and name it with --from PATH.`,
+      `${new URL(url).host} cannot be reached (${cause?.code ?? (error as Error).message}): check the network and run the same command again, or get a libtensorflow or a tensorflow-cpu wheel elsewhere and name it with --from PATH (in the editor: choose it as the source).`,
       { cause: error },
     );
   }
@@ -107,7 +107,7 @@ async function request(url: string, from: number, signal: AbortSignal): Promise<
   if ((response.status === 200 || continues || (response.status === 416 && from > 0)) && response.body) return response;
   await response.body?.cancel();
   throw new UserError(
-    `${url} answered ${response.status} ${response.statusText}: get a libtensorflow or a tensorflow-cpu wheel elsewhere and name it with --from PATH.`,
+    `${url} answered ${response.status} ${response.statusText}: get a libtensorflow or a tensorflow-cpu wheel elsewhere and name it with --from PATH (in the editor: choose it as the source).`,
   );
 }
 
