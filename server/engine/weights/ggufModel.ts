@@ -7,6 +7,7 @@ import { DIVISORS, hasPairedRows, huggingFaceName, type RowLayout, splitRotaryPa
 import { checkPlausible } from './llamaWeights.ts';
 import { scalingOfDivisors } from './ropeScaling.ts';
 import type { WeightTensor } from './types.ts';
+import { withinWindow } from './windows.ts';
 
 /** A model of the Llama family in a GGUF file: configuration from the metadata, Hugging Face's names and row order. */
 
@@ -52,7 +53,7 @@ export function ggufConfig(gguf: GgufFile, file: OpenFile): LlamaConfig {
     ropeTheta: number(GGUF_KEYS.ropeTheta, 10000),
     normEpsilon: number(GGUF_KEYS.normEpsilon),
     tiedEmbedding: !tensors.has('output.weight'),
-    maxPositions: number(GGUF_KEYS.maxPositions),
+    maxPositions: withinWindow(number(GGUF_KEYS.maxPositions), ggufWindow(gguf, family)),
     ...extras({
       ropeScaling: linearScaling(gguf, family),
       attentionBias: attentionBias(gguf, family),
@@ -79,6 +80,15 @@ function attentionBias({ tensors }: GgufFile, family: FamilyName): LlamaConfig['
   if (family === 'qwen3') return undefined;
   if (tensors.has('blk.0.attn_output.bias')) return 'qkvo';
   return tensors.has('blk.0.attn_q.bias') ? 'qkv' : undefined;
+}
+
+/** 0 stands for none. */
+function ggufWindow(gguf: GgufFile, family: FamilyName): number | undefined {
+  const key = `${family}.attention.sliding_window`;
+  const window = metadataNumber(gguf, key, 0);
+  if (window === 0) return undefined;
+  if (window >= 1 && Number.isInteger(window)) return window;
+  throw new UserError(`${gguf.path}: ${key} is ${count(window)}; a number of tokens is expected.`);
 }
 
 /** llama.cpp takes a factor without a type for a linear one. */
@@ -159,7 +169,6 @@ function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): 
 
 /** Keys whose every other value means another computation: [key, the accepted value, what it is]. */
 const OTHER_FEATURES: readonly (readonly [string, GgufValue, string])[] = [
-  ['attention.sliding_window', 0, 'sliding windows'],
   ['expert_count', 0, 'experts'],
   ['expert_used_count', 0, 'experts'],
   ['attention.causal', true, 'attention to later tokens'],

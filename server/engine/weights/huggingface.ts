@@ -8,6 +8,7 @@ import { listed, quoted, readJson, shown } from './files.ts';
 import { checkPlausible } from './llamaWeights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
+import { readWindow, type WindowKeys, withinWindow } from './windows.ts';
 
 /** A Hugging Face model folder: config.json, and where its weights lie. */
 
@@ -33,14 +34,12 @@ const ConfigSchema = v.object({
   tie_word_embeddings: v.nullish(v.boolean()),
   max_position_embeddings: number,
   attention_bias: v.nullish(v.boolean()),
-  layer_types: v.nullish(v.array(v.string())),
 });
 
 /** Keys whose every other value means another computation: [key, accepted values, what it is]. */
 const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
   ['hidden_act', ['silu', 'swish'], 'another activation'],
   ['mlp_bias', [false], 'biases in the MLP'],
-  ['use_sliding_window', [false], 'a sliding window'],
   ['partial_rotary_factor', [1], 'partly rotated heads'],
   ['num_local_experts', [0, 1], 'a mixture of experts'],
   ['num_experts', [0, 1], 'a mixture of experts'],
@@ -66,9 +65,9 @@ const FIELDS: Readonly<Record<keyof LlamaConfig, string>> = {
 
 /** What Transformers takes for keys that a configuration leaves out. */
 const DEFAULTS = {
-  llama: { keyValueHeads: undefined, headWidth: undefined, maxPositions: 2048 },
-  qwen2: { keyValueHeads: 32, headWidth: undefined, maxPositions: 32768 },
-  qwen3: { keyValueHeads: 32, headWidth: 128, maxPositions: 32768 },
+  llama: { keyValueHeads: undefined, headWidth: undefined, maxPositions: 2048, window: undefined },
+  qwen2: { keyValueHeads: 32, headWidth: undefined, maxPositions: 32768, window: 4096 },
+  qwen3: { keyValueHeads: 32, headWidth: 128, maxPositions: 32768, window: 4096 },
 } as const;
 
 /** The configuration in `folder`/config.json, absent keys as in Transformers. Throws a UserError that names the key. */
@@ -89,32 +88,22 @@ export function readHuggingFaceConfig(folder: string): LlamaConfig {
     const issue = parsed.issues[0];
     throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}.`);
   }
-  refuseWindows(path, type, json as Record<string, unknown>, parsed.output.layer_types ?? []);
-  const config = fromHuggingFace(path, type, parsed.output);
+  const window = readWindow(path, json as WindowKeys, { hasSwitch: type !== 'llama', fallback: DEFAULTS[type].window });
+  const config = fromHuggingFace(path, type, parsed.output, window);
   checkPlausible(path, config, (key) => FIELDS[key]);
   return config;
-}
-
-/** Qwen's configurations give the width of a window that use_sliding_window turns on; Llama's have no such switch. */
-function refuseWindows(
-  path: string,
-  family: FamilyName,
-  json: Record<string, unknown>,
-  layers: readonly string[],
-): void {
-  const window = json.sliding_window;
-  if (family === 'llama' && window !== undefined && window !== null) {
-    throw notSupported(path, 'sliding_window', window, 'a sliding window');
-  }
-  const other = layers.find((type) => type !== 'full_attention');
-  if (other !== undefined) throw notSupported(path, 'layer_types', other, 'another attention than "full_attention"');
 }
 
 function notSupported(path: string, key: string, value: unknown, what: string): UserError {
   return new UserError(`${path}: ${key} is ${shown(value)}: ${what} is not supported by Palate.`);
 }
 
-function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<typeof ConfigSchema>): LlamaConfig {
+function fromHuggingFace(
+  path: string,
+  family: FamilyName,
+  json: v.InferOutput<typeof ConfigSchema>,
+  window: number | undefined,
+): LlamaConfig {
   const defaults = DEFAULTS[family];
   const heads = json.num_attention_heads;
   const maxPositions = json.max_position_embeddings ?? defaults.maxPositions;
@@ -132,7 +121,7 @@ function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<t
     ropeTheta: rope.theta,
     normEpsilon: json.rms_norm_eps ?? 1e-6,
     tiedEmbedding: json.tie_word_embeddings ?? false,
-    maxPositions,
+    maxPositions: withinWindow(maxPositions, window),
     ...extras({
       ropeScaling: rope.scaling,
       attentionBias: family === 'qwen2' ? 'qkv' : everyBias,

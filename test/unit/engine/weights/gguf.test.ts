@@ -163,7 +163,8 @@ describe('GGUF', () => {
       [['general.type', STRING, 'adapter'], /general\.type is "adapter"/],
       [['split.count', U32, 3], /one of 3 parts/],
       [['llama.rope.scaling.type', STRING, 'yarn'], /llama\.rope\.scaling\.type is "yarn": this way of scaling/],
-      [['llama.attention.sliding_window', U32, 4096], /sliding_window is 4,096/],
+      [['llama.attention.sliding_window', F32, 0.5], /sliding_window is 0\.5/],
+      [['llama.attention.sliding_window', STRING, '16'], /sliding_window is "16"; one number is expected/],
       [['llama.expert_count', U32, 8], /expert_count is 8/],
       [['llama.attention.causal', BOOL, false], /attention\.causal is false/],
       [['llama.rope.dimension_sections', U32, [1, 1, 2, 0]], /dimension_sections is a list of 4/],
@@ -178,6 +179,11 @@ describe('GGUF', () => {
     ];
     for (const [change, pattern] of cases) assert.throws(() => configWith(change), refused(pattern), String(change));
     assert.equal(configWith(['llama.rope.scaling.type', STRING, 'none']).layers, 2);
+    const windows = [0, 16, 4096].map((window) => configWith(['llama.attention.sliding_window', U32, window]));
+    assert.deepEqual(
+      windows.map(({ maxPositions }) => maxPositions),
+      [64, 16, 64],
+    );
   });
 
   it('refuses strange tensors, by name', () => {
