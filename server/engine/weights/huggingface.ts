@@ -1,5 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
@@ -159,8 +159,8 @@ export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown
 
 /**
  * The safetensors files of a folder: model.safetensors, or the shards that model.safetensors.index.json names. The
- * files may be symbolic links, as in a Hugging Face cache; the names in an index must be plain. Throws a UserError
- * where there are none, naming pickles that lie there instead.
+ * names in an index must be plain, and may be symbolic links only within the folder or a Hugging Face cache. Throws a
+ * UserError where there are none, naming pickles that lie there instead.
  */
 export function weightFiles(folder: string): string[] {
   const single = join(folder, 'model.safetensors');
@@ -192,5 +192,21 @@ function shards(folder: string, index: string): string[] {
     throw new UserError(
       `${index}: ${listed(absent)} of ${names.length} files not in the folder; fetch the model again.`,
     );
-  return names.map((name) => join(folder, name));
+  const paths = names.map((name) => join(folder, name));
+  for (const path of paths) refuseForeignLink(folder, index, path);
+  return paths;
+}
+
+/**
+ * A symbolic link that an index names may lead to a file in the same folder, or to the blobs of the same model in a
+ * Hugging Face cache (models--…/snapshots/<revision>/ → models--…/blobs/), and nowhere else.
+ */
+function refuseForeignLink(folder: string, index: string, path: string): void {
+  const [real, target] = [realpathSync(folder), realpathSync(path)];
+  const blobs = join(dirname(dirname(real)), 'blobs');
+  const isSnapshot = basename(dirname(real)) === 'snapshots';
+  if (dirname(target) === real || (isSnapshot && dirname(target) === blobs)) return;
+  throw new UserError(
+    `${index}: "weight_map" names ${quoted(basename(path))}, a symbolic link that leads out of the folder, to ${target}. Put the file itself there.`,
+  );
 }
