@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { linearModules } from '../../models/llama.ts';
+import { llamaModules } from '../../models/llama.ts';
 import { parseConfig } from '../../server/config.ts';
 import { instructPrompts } from '../../server/demo/instructPrompts.ts';
 import { trainedLayout } from '../../server/engine/learner.ts';
@@ -127,7 +127,7 @@ async function firstStep<State extends SftState | RewardState>(
   });
   for await (const { kind } of stage.run(state)) if (kind === 'step') break;
   writeFileSync(file, first);
-  const lora = { rank: 16, targetModules: linearModules };
+  const lora = { rank: 16, targetModules: llamaModules };
   const head = stage.name === 'reward' ? { head: { learningRateFactor: 1 } } : {};
   const { offsets, size } = trainedLayout(model.config, { kind: 'adapter', lora, alpha: 32, ...head });
   return [...offsets.slice(1), size];

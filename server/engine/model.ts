@@ -1,5 +1,5 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
-import { type LlamaConfig, rotaryNames, rotaryTables } from '../../models/llama.ts';
+import { type ModelConfig, networkOf } from '../../models/network.ts';
 import type { OpBuilder } from '../../models/ops.ts';
 import { onnx } from './onnx/program.ts';
 import type { Build, CompileOptions, Runtime, Session } from './runtime.ts';
@@ -26,7 +26,7 @@ export function activate(adapter: Adapter): ActiveAdapter {
  */
 export class Model {
   readonly base: BaseModel;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
   readonly feeds: Readonly<Record<string, Float32Array>>;
   /** What trains and scores; answers always come from onnxruntime. */
@@ -40,9 +40,8 @@ export class Model {
     this.tokenizer = base.tokenizer;
     this.runtime = options.runtime ?? onnx;
     this.budget = options.sessionBytes ?? 2.5e9;
-    const { cos, sin } = rotaryTables(base.config);
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
-    this.feeds = { ...Object.fromEntries(weights), [rotaryNames.cos]: cos, [rotaryNames.sin]: sin };
+    this.feeds = { ...Object.fromEntries(weights), ...networkOf(base.config).tables() };
   }
 
   /**

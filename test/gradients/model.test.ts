@@ -1,14 +1,7 @@
 import assert from 'node:assert/strict';
 import type { NetworkContext } from '../../models/layers.ts';
-import {
-  type LlamaConfig,
-  linearModules,
-  llama,
-  outputMatrix,
-  rotaryNames,
-  rotaryTables,
-  tokenInputs,
-} from '../../models/llama.ts';
+import { type LlamaConfig, llamaModules, rotaryNames, rotaryTables } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { completionLoss } from '../../server/engine/losses/completion.ts';
 import { type Build, checkGradient, engines, type Feeds, gradientsOf } from '../support/checkGradient.ts';
@@ -54,7 +47,7 @@ function given(model: LlamaConfig): Feeds {
 /** The loss of supervised fine-tuning on packed rows, and the mean entropy beside it. */
 function sftLoss(context: NetworkContext, model: LlamaConfig, recompute: boolean): Tensor {
   const { ops } = context;
-  const states = llama(context, model, tokenInputs(ops, batch, time), { recompute });
+  const states = hiddenStates(context, model, tokenInputs(ops, batch, time), { recompute });
   const hidden = ops.gatherRows(states, ops.input('at', [readAt.length], 'int32'));
   const [matrix, temperature] = [outputMatrix(context, model), ops.input('temperature', [])];
   const target = ops.input('target', [readAt.length], 'int32');
@@ -66,7 +59,7 @@ function sftLoss(context: NetworkContext, model: LlamaConfig, recompute: boolean
 const adapter = (ops: OpBuilder): NetworkContext => ({
   ops,
   train: 'adapter',
-  lora: { rank: 4, targetModules: linearModules },
+  lora: { rank: 4, targetModules: llamaModules },
   loraScale: ops.input('scale', []),
 });
 

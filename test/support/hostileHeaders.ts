@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import type { OpenFile } from '../../server/engine/weights/files.ts';
 import { readGguf } from '../../server/engine/weights/gguf.ts';
 import { ggufConfig, ggufTensorNames } from '../../server/engine/weights/ggufModel.ts';
-import { checkShapes, llamaWeightShapes } from '../../server/engine/weights/llamaWeights.ts';
 import { readSafetensorsHeader, safetensorsChunks } from '../../server/engine/weights/safetensors.ts';
+import { checkShapes, namedShapes } from '../../server/engine/weights/shapes.ts';
 import { createTokenizer } from '../../server/engine/weights/tokenizer.ts';
 import { ggufTokenizerSource } from '../../server/engine/weights/tokenizerSources.ts';
 import { UserError } from '../../server/errors.ts';
@@ -161,6 +161,6 @@ function readGgufShapes(file: OpenFile) {
   const gguf = readGguf(file);
   const config = ggufConfig(gguf, file);
   const shapes = new Map([...ggufTensorNames(gguf)].map(([name, tensor]) => [name, tensor.shape]));
-  checkShapes(path, llamaWeightShapes(config), shapes);
+  checkShapes(path, namedShapes(config), shapes);
   return gguf;
 }

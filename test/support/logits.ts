@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import { isFrozen } from '../../models/ops.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, type Model } from '../../server/engine/model.ts';
 import { compile } from '../../server/engine/onnx/program.ts';
@@ -12,7 +12,7 @@ export async function logitsOf(
 ): Promise<Float32Array> {
   const session = await compile((ops) => {
     const context = adapterContext(ops, adapter?.lora);
-    const hidden = llama(context, model.config, tokenInputs(ops, 1, ids.length)); // [T, D]
+    const hidden = hiddenStates(context, model.config, tokenInputs(ops, 1, ids.length)); // [T, D]
     const matrix = outputMatrix(context, model.config);
     assert.ok(isFrozen(matrix));
     return { logits: ops.frozenLinear(hidden, matrix) };

@@ -2,12 +2,14 @@ import { existsSync, readdirSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import { extras, type FamilyName, familyList, familyOf, isFamilyName } from './families.ts';
+import { extras, familyList, isFamilyName, type LlamaFamily, llamaFamilyOf } from './families.ts';
 import { listed, quoted, readJson, shown } from './files.ts';
-import { checkPlausible } from './llamaWeights.ts';
+import { readGpt2Config, writeGpt2Config } from './gpt2Weights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
+import { checkLlama } from './shapes.ts';
 import { readWindow, type WindowKeys, withinWindow } from './windows.ts';
 
 /** A Hugging Face model folder: config.json, and where its weights lie. */
@@ -47,6 +49,7 @@ const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
 ];
 
 const FIELDS: Readonly<Record<keyof LlamaConfig, string>> = {
+  family: 'model_type',
   layers: 'num_hidden_layers',
   width: 'hidden_size',
   heads: 'num_attention_heads',
@@ -71,14 +74,17 @@ const DEFAULTS = {
 } as const;
 
 /** The configuration in `folder`/config.json, absent keys as in Transformers. Throws a UserError that names the key. */
-export function readHuggingFaceConfig(folder: string): LlamaConfig {
+export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
   const json = readJson(path, 4 << 20);
-  const type = (json as { model_type?: unknown } | null)?.model_type;
+  const named = (json as { model_type?: unknown } | null)?.model_type;
+  // Mistral's models are Llama's, but for the width of the window that is left out.
+  const type = named === 'mistral' ? 'llama' : named;
   if (!isFamilyName(type)) {
     const found = type === undefined ? 'is missing' : `is ${shown(type)}`;
-    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}.`);
+    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}, "mistral".`);
   }
+  if (type === 'gpt2') return readGpt2Config(path, json as Record<string, unknown>);
   for (const [key, accepted, what] of NEUTRAL) {
     const value = (json as Record<string, unknown>)[key];
     if (value !== undefined && value !== null && !accepted.includes(value)) throw notSupported(path, key, value, what);
@@ -88,9 +94,12 @@ export function readHuggingFaceConfig(folder: string): LlamaConfig {
     const issue = parsed.issues[0];
     throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}.`);
   }
-  const window = readWindow(path, json as WindowKeys, { hasSwitch: type !== 'llama', fallback: DEFAULTS[type].window });
+  const window = readWindow(path, json as WindowKeys, {
+    hasSwitch: type !== 'llama',
+    fallback: named === 'mistral' ? 4096 : DEFAULTS[type].window,
+  });
   const config = fromHuggingFace(path, type, parsed.output, window);
-  checkPlausible(path, config, (key) => FIELDS[key]);
+  checkLlama(path, config, (key) => FIELDS[key]);
   return config;
 }
 
@@ -100,7 +109,7 @@ function notSupported(path: string, key: string, value: unknown, what: string): 
 
 function fromHuggingFace(
   path: string,
-  family: FamilyName,
+  family: LlamaFamily,
   json: v.InferOutput<typeof ConfigSchema>,
   window: number | undefined,
 ): LlamaConfig {
@@ -133,8 +142,9 @@ function fromHuggingFace(
 const ARCHITECTURES = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const;
 
 /** The content of a config.json that Transformers and `readHuggingFaceConfig` read back as `config`. */
-export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown> {
-  const family = familyOf(config);
+export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
+  if (config.family === 'gpt2') return writeGpt2Config(config);
+  const family = llamaFamilyOf(config);
   const { ropeScaling } = config;
   return {
     architectures: [ARCHITECTURES[family]],

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
-import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count } from './files.ts';
 
@@ -34,7 +34,7 @@ export function checkMemory(need: MemoryNeed, available: number = availableMemor
 }
 
 /** About how many bytes a graph over B·T tokens holds while it runs; training keeps every layer's activations. */
-export function activationBytes(config: LlamaConfig, tokens: number, use: 'train' | 'recompute' | 'score'): number {
+export function activationBytes(config: ModelConfig, tokens: number, use: 'train' | 'recompute' | 'score'): number {
   const { width, feedForward, layers, vocabulary } = config;
   const layer = tokens * (10 * width + 5 * feedForward) * 4;
   const head = 256 * vocabulary * 4 * 3;

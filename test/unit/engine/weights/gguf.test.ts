@@ -8,8 +8,9 @@ import {
   joinRotaryPairs,
   splitRotaryPairs,
 } from '../../../../server/engine/weights/ggufNames.ts';
-import { llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
+import { namedShapes } from '../../../../server/engine/weights/shapes.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import {
   ggufBytes,
   ggufTensors,
@@ -34,7 +35,7 @@ function configWith(...changes: Metadata) {
 
 function configOf(bytes: Uint8Array) {
   const file = memoryFile(bytes);
-  return ggufConfig(readGguf(file), file);
+  return llamaConfig(ggufConfig(readGguf(file), file));
 }
 
 const tensors = (config = smallConfig) => ggufTensors(smallWeights(config), config);
@@ -107,7 +108,7 @@ describe('GGUF', () => {
   it("gives every family's tensors names that lead back, and q and k of Llama alone an order of their own", () => {
     for (const [family, config] of [...Object.entries(smallFamilies), ['llama', smallConfig] as const]) {
       const name = family === 'biased' ? 'llama' : (family as 'llama' | 'qwen2' | 'qwen3');
-      for (const { name: weight } of llamaWeightShapes(config)) {
+      for (const { name: weight } of namedShapes(config)) {
         const inFile = ggufName(weight, name);
         assert.ok(inFile !== undefined, weight);
         assert.equal(huggingFaceName(inFile, name), weight);

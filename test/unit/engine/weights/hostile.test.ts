@@ -17,6 +17,7 @@ import {
   taken,
   words,
 } from '../../../support/hostileHeaders.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import { memoryFile, smallConfig, smallTemplate, smallTokenizerJson } from './builders.ts';
 
 const seed = 20260101;
@@ -103,7 +104,7 @@ describe('hostile files', () => {
             const json = { ...toHuggingFaceConfig(smallConfig), model_type, [key]: value, rope_scaling: scaling };
             writeFileSync(join(folder, 'config.json'), JSON.stringify(json));
             try {
-              const config = readHuggingFaceConfig(folder);
+              const config = llamaConfig(readHuggingFaceConfig(folder));
               assert.ok(config.layers <= 1000 && rotaryDivisors(config).every(Number.isFinite));
               taken.as += 1;
             } catch (error) {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { LlamaConfig, RopeScaling } from '../../../../models/llama.ts';
 import { readHuggingFaceConfig, toHuggingFaceConfig } from '../../../../server/engine/weights/huggingface.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { smallConfig, smallFamilies } from './builders.ts';
 
@@ -14,7 +15,7 @@ describe('Hugging Face config.json', () => {
   const read = (content: unknown): LlamaConfig => {
     mkdirSync(join(folder.path, 'model'), { recursive: true });
     folder.write('model/config.json', typeof content === 'string' ? content : JSON.stringify(content));
-    return readHuggingFaceConfig(join(folder.path, 'model'));
+    return llamaConfig(readHuggingFaceConfig(join(folder.path, 'model')));
   };
   const readWith = (changes: Record<string, unknown>) => read({ ...toHuggingFaceConfig(smallConfig), ...changes });
 
@@ -118,6 +119,9 @@ describe('Hugging Face config.json', () => {
     assert.equal(positions({ ...qwen, sliding_window: 16 }), 16);
     assert.equal(positions({ ...qwen, use_sliding_window: false, sliding_window: 16 }), 64);
     assert.equal(positions({ ...qwen, max_position_embeddings: 8192 }), 4096, "Transformers' own width");
+    const mistral = { model_type: 'mistral', max_position_embeddings: 8192 };
+    assert.equal(positions({ ...mistral, sliding_window: null }), 8192);
+    assert.equal(positions(mistral), 4096, "Transformers' own width");
     assert.equal(positions({ model_type: 'qwen3', layer_types: sliding, sliding_window: 16 }), 16);
     const scaled = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
     const { ropeScaling } = readWith({ sliding_window: 16, rope_scaling: scaled });

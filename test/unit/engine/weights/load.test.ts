@@ -14,6 +14,7 @@ import { describeModel, loadBaseModel } from '../../../../server/engine/weights/
 import { writeBaseModel } from '../../../../server/engine/weights/saveBase.ts';
 import type { WeightTensor } from '../../../../server/engine/weights/types.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import { skip } from '../../../support/skip.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { testDataOrSkip } from '../../../support/testData.ts';
@@ -313,7 +314,7 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
       134_515_008,
     );
     assert.deepEqual(
-      [model.config.layers, model.config.heads, model.config.keyValueHeads, model.config.ropeTheta],
+      [model.config.layers, model.config.heads, model.config.keyValueHeads, llamaConfig(model.config).ropeTheta],
       [30, 9, 3, 100000],
     );
     assert.equal(model.config.tiedEmbedding, true);
