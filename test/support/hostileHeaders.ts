@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { OpenFile } from '../../server/engine/weights/files.ts';
 import { readGguf } from '../../server/engine/weights/gguf.ts';
+import { configEntries, ggufTensorSources } from '../../server/engine/weights/ggufMetadata.ts';
 import { ggufConfig, ggufTensorNames } from '../../server/engine/weights/ggufModel.ts';
+import { ggufChunks } from '../../server/engine/weights/ggufWriter.ts';
 import { readSafetensorsHeader, safetensorsChunks } from '../../server/engine/weights/safetensors.ts';
 import { checkShapes, namedShapes } from '../../server/engine/weights/shapes.ts';
 import { createTokenizer } from '../../server/engine/weights/tokenizer.ts';
@@ -110,7 +112,7 @@ const shape = { layers: 1, width: 16, heads: 2, keyValueHeads: 1, feedForward: 8
 
 /** A model of each kind, as GGUF and as safetensors. */
 export function hostileSubjects(): Subject[] {
-  return [safetensors(), ggufWithTokenizer(), ...Object.keys(smallFamilies).map(ggufOfFamily)];
+  return [safetensors(), ggufWithTokenizer(), ...Object.keys(smallFamilies).map(ggufOfFamily), ggufOfGpt2()];
 }
 
 function safetensors(): Subject {
@@ -153,6 +155,21 @@ function ggufOfFamily(name: string): Subject {
     name: `GGUF of the family ${name}`,
     bytes: ggufBytes(all, tensors),
     header: ggufBytes(all, tensors, 3, { headerOnly: true }).length,
+    read: (file) => void readGgufShapes(file),
+  };
+}
+
+function ggufOfGpt2(): Subject {
+  const decoder = { layers: 1, width: 16, heads: 2, keyValueHeads: 2, headWidth: 8, feedForward: 8, vocabulary: 8 };
+  const config = { family: 'gpt2', ...decoder, normEpsilon: 1e-5, tiedEmbedding: true, maxPositions: 8 } as const;
+  const sizes = new Map(namedShapes(config).map(({ name, shape: [rows, columns = 1] }) => [name, rows * columns]));
+  const read = (name: string) => new Float32Array(sizes.get(name) as number);
+  const tensors = ggufTensorSources({ family: 'gpt2', config }, 'F16', read);
+  const pieces = [...ggufChunks(configEntries('small', config), tensors)];
+  return {
+    name: 'GGUF of the family gpt2',
+    bytes: Buffer.concat(pieces),
+    header: pieces[0].length,
     read: (file) => void readGgufShapes(file),
   };
 }
