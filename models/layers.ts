@@ -67,6 +67,13 @@ export function norm(context: NetworkContext, x: Tensor, module: string, epsilon
   return context.ops.rmsNorm(x, baseVector(context, `${module}.weight`, x.shape[1] as number), epsilon);
 }
 
+/** Layer norm (Ba et al. 2016) with the gain `${module}.weight` and the bias `${module}.bias`: x [N, D] → [N, D]. */
+export function layerNorm(context: NetworkContext, x: Tensor, module: string, epsilon: number): Tensor {
+  const width = x.shape[1] as number;
+  const [gain, bias] = ['weight', 'bias'].map((part) => baseVector(context, `${module}.${part}`, width));
+  return context.ops.layerNorm(x, gain, bias, epsilon);
+}
+
 /** The gated feed-forward layer, down(SiLU(gate(x)) · up(x)) (Shazeer 2020): x [N, D] → [N, D]. */
 export function gatedFeedForward(context: NetworkContext, x: Tensor, module: string, feedForward: number): Tensor {
   const { ops } = context;

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { linearModules } from '../../models/llama.ts';
+import { llamaModules } from '../../models/llama.ts';
 import { parseConfig } from '../../server/config.ts';
 import { instructPrompts } from '../../server/demo/instructPrompts.ts';
 import { trainedLayout } from '../../server/engine/learner.ts';
@@ -152,7 +152,7 @@ function begun<State extends SftState | RewardState>(state: State): State {
 
 /** Where each tensor of an adapter ends in its flat vector. */
 function endsOf(model: Model, isHeaded: boolean): number[] {
-  const lora = { rank: 16, targetModules: linearModules };
+  const lora = { rank: 16, targetModules: llamaModules };
   const head = isHeaded ? { head: { learningRateFactor: 1 } } : {};
   const { offsets, size } = trainedLayout(model.config, { kind: 'adapter', lora, alpha: 32, ...head });
   return [...offsets.slice(1), size];

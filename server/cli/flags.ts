@@ -3,7 +3,7 @@ import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './comman
 
 /** Flags that several commands share. */
 export const modelFlag = required(
-  textFlag('PATH', 'the base model: a GGUF file or a Hugging Face folder of the Llama family'),
+  textFlag('PATH', 'the base model: a GGUF file or a Hugging Face folder of the Llama family or GPT-2'),
 );
 /** Where a project will do instead. */
 export const optionalModelFlag = textFlag('PATH', `${modelFlag.help}; absent: the project's`);

@@ -1,4 +1,4 @@
-import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack } from './batches.ts';
 import { activationBytes } from './memory/sessions.ts';
@@ -54,7 +54,7 @@ function distributionSession(
   const bytes = activationBytes(model.config, batch * time, 'score', time) + 8 * reads * model.config.vocabulary;
   return model.session(key, bytes, (ops): Record<string, Tensor> => {
     const context = adapterContext(ops, adapter?.lora);
-    const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
+    const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
     const matrix = outputMatrix(context, model.config);
     if (!isFrozen(matrix)) throw new Error('Distributions are read from a frozen base.');
     const logits = ops.frozenLinear(ops.gatherRows(hidden, ops.input('index', [reads], 'int32')), matrix); // [P, V]

@@ -1,6 +1,6 @@
 import { scoreName } from '../../models/heads.ts';
 import type { LoraShape } from '../../models/layers.ts';
-import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
+import { type ModelConfig, weightShapes } from '../../models/network.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
 import { activationBytes } from './memory/sessions.ts';
@@ -116,7 +116,7 @@ export interface TrainingGraph {
   readonly build: Build;
 }
 
-export function trainedLayout(config: LlamaConfig, trained: Trained): Layout {
+export function trainedLayout(config: ModelConfig, trained: Trained): Layout {
   if (trained.kind === 'base') return layoutOf(weightShapes(config));
   const shapes = adapterShapes(config, trained.lora.rank, trained.lora.targetModules).map(
     ({ name, shape }) => [name, shape] as const,

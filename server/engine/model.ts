@@ -1,5 +1,5 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
-import { type LlamaConfig, rotaryNames, rotaryTables } from '../../models/llama.ts';
+import { type ModelConfig, networkOf } from '../../models/network.ts';
 import type { OpBuilder } from '../../models/ops.ts';
 import { graphsToClose, sessionBudget } from './memory/sessions.ts';
 import { onnx } from './onnx/program.ts';
@@ -27,7 +27,7 @@ export function activate(adapter: Adapter): ActiveAdapter {
  */
 export class Model {
   readonly base: BaseModel;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly tokenizer: Tokenizer;
   readonly feeds: Readonly<Record<string, Float32Array>>;
   /** What trains and scores; answers always come from onnxruntime. */
@@ -41,9 +41,8 @@ export class Model {
     this.tokenizer = base.tokenizer;
     this.runtime = options.runtime ?? onnx;
     this.budget = options.sessionBytes ?? sessionBudget;
-    const { cos, sin } = rotaryTables(base.config);
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
-    this.feeds = { ...Object.fromEntries(weights), [rotaryNames.cos]: cos, [rotaryNames.sin]: sin };
+    this.feeds = { ...Object.fromEntries(weights), ...networkOf(base.config).tables() };
   }
 
   /**

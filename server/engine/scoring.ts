@@ -1,5 +1,5 @@
 import { scalarHead } from '../../models/heads.ts';
-import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
 import { activationBytes } from './memory/sessions.ts';
@@ -88,7 +88,7 @@ async function* readHidden(
     const session = await model.session(key, bytes, (ops) => {
       const context = adapterContext(ops, adapter?.lora);
       // As segments, whose values TensorFlow frees one by one.
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
       const places = ops.gatherRows(hidden, ops.input('index', [reads], 'int32')); // [P, D]
       return { values: read(ops, places, bucket, context) };
     });

@@ -23,7 +23,7 @@ export const projectConfig = v.strictObject({
   $schema: optionalSetting('Where the schema of this file lies.', v.string()),
   version: v.pipe(v.literal(projectVersion), v.description('Of this file. 1 is the only one.')),
   model: setting(
-    '"embedded", or a GGUF file or Hugging Face folder of the Llama family, relative to palate.json.',
+    '"embedded", or a GGUF file or Hugging Face folder of the Llama family or GPT-2, relative to palate.json.',
     v.pipe(v.string(), v.nonEmpty()),
     embeddedModel,
   ),

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LlamaConfig, linearModules, weightShapes } from '../../../models/llama.ts';
+import { type LlamaConfig, llamaModules } from '../../../models/llama.ts';
+import { type ModelConfig, weightShapes } from '../../../models/network.ts';
 import { initialParameters, trainedLayout } from '../../../server/engine/learner.ts';
 import { Model } from '../../../server/engine/model.ts';
 import { viewsOf } from '../../../server/engine/parameters.ts';
@@ -25,7 +26,7 @@ export const shape: LlamaConfig = {
   maxPositions: 8192,
 };
 
-export const lora = { rank: 16, targetModules: linearModules };
+export const lora = { rank: 16, targetModules: llamaModules };
 export const alpha = 32;
 
 /** Token ids stand for themselves, and no token ends an answer: every run does the same work. */
@@ -89,7 +90,7 @@ export function randomIds(count: number, row: number, vocabulary = shape.vocabul
  * rows of T, P of them with logits. Frozen matrices cost a forward and one backward product, trained ones another.
  * What a recomputed layer costs again is not counted.
  */
-export function stepGigaflops(config: LlamaConfig, tokens: number, time: number, reads: number): number {
+export function stepGigaflops(config: ModelConfig, tokens: number, time: number, reads: number): number {
   const matrices = weightShapes(config).filter(([name]) => name.includes('_proj'));
   const linear = matrices.reduce((sum, [, [out, inner]]) => sum + out * inner, 0);
   const adapter = matrices.reduce((sum, [, [out, inner]]) => sum + lora.rank * (out + inner), 0);
@@ -98,7 +99,7 @@ export function stepGigaflops(config: LlamaConfig, tokens: number, time: number,
 }
 
 /** Of one decoded token: one product with every matrix, the embedding being the output. */
-export function tokenGigaflops(config: LlamaConfig): number {
+export function tokenGigaflops(config: ModelConfig): number {
   const matrices = weightShapes(config).filter(([, dimensions]) => dimensions.length === 2);
   return (2 * matrices.reduce((sum, [, [out, inner]]) => sum + out * inner, 0)) / 1e9;
 }

@@ -1,5 +1,5 @@
 import { masked } from '../../../models/layers.ts';
-import { cacheNames, type LlamaConfig } from '../../../models/llama.ts';
+import { cacheNames, type ModelConfig } from '../../../models/network.ts';
 import type { Feed, Output } from '../runtime.ts';
 
 /** Cache lengths are multiples of this: the graph reads all that is allocated, and a larger step copies less often. */
@@ -12,13 +12,13 @@ const capacityStep = 32;
 export class KeyValueCache {
   /** Tokens stored in each row. */
   readonly lengths: Int32Array;
-  private readonly config: LlamaConfig;
+  private readonly config: ModelConfig;
   private readonly rows: number;
   private capacity: number;
   /** Keys and values by turns, a layer after the other. */
   private layers: Float32Array[];
 
-  constructor(config: LlamaConfig, rows: number, capacity: number) {
+  constructor(config: ModelConfig, rows: number, capacity: number) {
     this.config = config;
     this.rows = rows;
     this.capacity = Math.ceil(Math.max(1, capacity) / capacityStep) * capacityStep;

@@ -1,4 +1,4 @@
-import { llamaDecode, outputMatrix } from '../../../models/llama.ts';
+import { decodeStates, outputMatrix } from '../../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from '../model.ts';
 import { onnx } from '../onnx/program.ts';
@@ -220,7 +220,7 @@ class Group {
   private graph(ops: OpBuilder, time: number): Record<string, Tensor> {
     const { config } = this.model;
     const context = adapterContext(ops, this.adapter?.lora);
-    const { hidden, cache } = llamaDecode(context, config, time);
+    const { hidden, cache } = decodeStates(context, config, time);
     const matrix = outputMatrix(context, config);
     if (!isFrozen(matrix)) throw new Error('Decoding reads a frozen base.');
     const logits = ops.div(ops.frozenLinear(hidden, matrix), ops.input('temperature', [])); // [B, V]

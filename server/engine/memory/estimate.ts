@@ -3,7 +3,7 @@
  * *Train…*, the doctor and the command line. Plain arithmetic: no runtime, no file. `npm run prove -- memory` holds it
  * against what processes really took.
  */
-import { type LlamaConfig, linearModules, moduleShape, weightShapes } from '../../../models/llama.ts';
+import { type ModelConfig, networkOf, weightShapes } from '../../../models/network.ts';
 import type { EngineName, StageName } from '../../protocol/types.ts';
 import { activationBytes, type GraphUse, graphsToClose, logitBytes, type OpenGraph } from './sessions.ts';
 
@@ -15,7 +15,7 @@ export type BasePrecision = 'float32';
 const weightBytes: Readonly<Record<BasePrecision, number>> = { float32: 4 };
 
 export interface MemoryQuestion {
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   /** Default float32. */
   readonly precision?: BasePrecision;
   readonly engine: EngineName;
@@ -88,11 +88,9 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
 export const learnerVectors = 4;
 
 /** Bytes of one adapter in float32. */
-export function adapterBytes(config: LlamaConfig, rank: number): number {
-  const each = linearModules.reduce((sum, module) => {
-    const [out, inner] = moduleShape(config, module);
-    return sum + rank * (out + inner);
-  }, 0);
+export function adapterBytes(config: ModelConfig, rank: number): number {
+  const modules = networkOf(config).layerModules(0);
+  const each = modules.reduce((sum, [, [out, inner]]) => sum + rank * (out + inner), 0);
   return 4 * config.layers * each;
 }
 
@@ -227,10 +225,10 @@ function bucketOf(longest: number, tokens: number): { readonly tokens: number; r
   return { tokens: time * Math.max(1, Math.floor(tokens / time)), time };
 }
 
-function parameters(config: LlamaConfig): number {
+function parameters(config: ModelConfig): number {
   return weightShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((size, n) => size * n, 1), 0);
 }
 
-const rotaryBytes = ({ maxPositions, headWidth }: LlamaConfig) => maxPositions * headWidth * 4;
-const graphHeap = ({ layers }: LlamaConfig) => graphBytes.fixed + graphBytes.layer * layers;
+const rotaryBytes = ({ maxPositions, headWidth }: ModelConfig) => maxPositions * headWidth * 4;
+const graphHeap = ({ layers }: ModelConfig) => graphBytes.fixed + graphBytes.layer * layers;
 const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;

@@ -1,5 +1,5 @@
 /** What an open graph holds, and which graphs are open together. Plain arithmetic: no runtime, no file. */
-import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 
 /**
  * 'train' keeps every layer's activations for the backward pass, 'recompute' one number a token and width, 'score' one
@@ -18,7 +18,7 @@ export const sessionBudget = 2.5e9;
  * key, its transpose, and the value [K·E]; gate, SiLU(gate), up and their product [F]; seven x Aᵀ [rank]; the attention
  * weights, H a token that may be attended to.
  */
-export function layerFloats(config: LlamaConfig, time: number, rank = 16): number {
+export function layerFloats(config: ModelConfig, time: number, rank = 16): number {
   const { width, heads, keyValueHeads, headWidth, feedForward } = config;
   return 4 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 4 * feedForward + 7 * rank + heads * time;
 }
@@ -42,14 +42,14 @@ const heldOfLayers: Readonly<Record<GraphUse, (layer: number, input: number, lay
  * Bytes that a graph over `tokens` tokens, in lines of `time`, holds while it runs: activations, and one chunk of logits
  * with its softmax and the product that made it.
  */
-export function activationBytes(config: LlamaConfig, tokens: number, use: GraphUse, time = 128): number {
+export function activationBytes(config: ModelConfig, tokens: number, use: GraphUse, time = 128): number {
   const layer = layerFloats(config, time) * tokens * 4;
   const input = config.width * tokens * 4;
   return heldOfLayers[use](layer, input, config.layers) * arenaShare + logitBytes(config);
 }
 
 /** One chunk of logits, its softmax, and the product that made it. */
-export const logitBytes = ({ vocabulary }: LlamaConfig) => 3 * logitRows * vocabulary * 4;
+export const logitBytes = ({ vocabulary }: ModelConfig) => 3 * logitRows * vocabulary * 4;
 
 /** A graph on its way to be opened, or open. */
 export interface OpenGraph {

@@ -1,4 +1,5 @@
 import type { Emitter } from './emitter.ts';
+import { gelu } from './gradients.ts';
 import type { GraphNode, GraphTensor } from './graph.ts';
 import { overVocabularyLowerings } from './vocabulary.ts';
 
@@ -44,6 +45,13 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   tanh: direct('Tanh'),
   softplus: direct('Softplus'),
   silu: (emit, { inputs: [x] }) => emit.emit('Mul', [emit.name(x), emit.emit('Sigmoid', [emit.name(x)])]),
+  gelu: (emit, { inputs: [x] }) => {
+    // ½ (1 + tanh u) = σ(2u), with u = c·(x + a·x³)
+    const input = emit.name(x);
+    const scaled = emit.emit('Mul', [emit.emit('Mul', [input, input]), emit.scalar(2 * gelu.c * gelu.a)]);
+    const inner = emit.emit('Mul', [input, emit.emit('Add', [scaled, emit.scalar(2 * gelu.c)])]);
+    return emit.emit('Mul', [input, emit.emit('Sigmoid', [inner])]);
+  },
   less: direct('Less'),
   greaterEqual: direct('GreaterOrEqual'),
   equal: direct('Equal'),
@@ -98,6 +106,11 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
       axis: -1,
       epsilon: { float: attributes.epsilon as number },
       stash_type: 1,
+    }),
+  layerNorm: (emit, { inputs: [x, gain, bias], attributes }) =>
+    emit.emit('LayerNormalization', [emit.name(x), emit.name(gain), emit.name(bias)], {
+      axis: -1,
+      epsilon: { float: attributes.epsilon as number },
     }),
   rotary: (emit, { inputs: [x, cos, sin], output }) => {
     const width = output.shape[3] as number;

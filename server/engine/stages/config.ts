@@ -4,7 +4,7 @@
  * too: schemas/palate.schema.json is made from them (`npm run schema`).
  */
 import * as v from 'valibot';
-import { linearModules } from '../../../models/llama.ts';
+import { linearModules } from '../../../models/network.ts';
 import { optionalSetting, setting } from '../../config.ts';
 import { engineNames } from '../../protocol/types.ts';
 
@@ -44,10 +44,9 @@ const optimiserEntries = {
 const loraEntries = {
   rank: setting('Rank of the LoRA adapter.', whole, 16),
   alpha: setting("The adapter's weight is alpha / rank.", positive, 32),
-  targetModules: setting(
-    'The projections that get an adapter.',
+  targetModules: optionalSetting(
+    'The projections that get an adapter. Left out: every linear layer.',
     v.pipe(v.array(v.picklist(linearModules)), v.minLength(1)),
-    [...linearModules],
   ),
 };
 

@@ -1,5 +1,5 @@
 import { scalarHead } from '../../../models/heads.ts';
-import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../../models/network.ts';
 import { type Bucket, linesFor, pack, readsFor } from '../batches.ts';
 import type { Learner, Trained, TrainingGraph } from '../learner.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../losses/ppo.ts';
@@ -27,7 +27,7 @@ export function policyGraph(model: Model, trained: Trained, bucket: Bucket, conf
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute });
       const places = ops.gatherRows(hidden, ops.input('index', [reads], 'int32')); // [P, D]
       const matrix = outputMatrix(context, model.config);
       const temperature = ops.input('temperature', []);
@@ -58,7 +58,7 @@ export function criticGraph(model: Model, trained: Trained, bucket: Bucket, conf
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute });
       const values = scalarHead(ops, ops.gatherRows(hidden, ops.input('index', [reads], 'int32'))); // [P]
       const inputs = { values, oldValues: ops.input('oldValues', [reads]), returns: ops.input('returns', [reads]) };
       return clippedValueLoss(ops, { ...inputs, weights: ops.input('weights', [reads]) }, valueClipRange);

@@ -1,4 +1,4 @@
-import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../../models/network.ts';
 import { type Bucket, bucketFor, pack } from '../batches.ts';
 import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
 import { completionLoss } from '../losses/completion.ts';
@@ -6,6 +6,7 @@ import { adapterContext, loraKey, type Model } from '../model.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { freshOptimiser } from '../optimiser.ts';
 import { predictionRow, type Sequence } from '../sequences.ts';
+import { targetsOf } from '../weights/adapters.ts';
 import { type LearnerState, releasing, stepRows } from './common.ts';
 import type { SftConfig } from './config.ts';
 import type { Stage, StageEvent } from './stage.ts';
@@ -29,7 +30,11 @@ export function sftStage(
   const trained: Trained =
     options.train === 'base'
       ? { kind: 'base' }
-      : { kind: 'adapter', lora: { rank: config.rank, targetModules: config.targetModules }, alpha: config.alpha };
+      : {
+          kind: 'adapter',
+          lora: { rank: config.rank, targetModules: targetsOf(model.config, config.targetModules) },
+          alpha: config.alpha,
+        };
   const rows = sequences.map(predictionRow);
   const steps = config.epochs * Math.ceil(rows.length / config.batchSize);
   const open = (state: SftState) => new Learner(model, trained, state.learner, config);
@@ -94,7 +99,7 @@ function sftGraph(model: Model, trained: Trained, bucket: Bucket, recompute: boo
     recompute,
     build(ops) {
       const context = trained.kind === 'base' ? ({ ops, train: 'base' } as const) : adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
       const places = ops.gatherRows(hidden, ops.input('index', [bucket.reads], 'int32')); // [P, D]
       const target = ops.input('target', [bucket.reads], 'int32');
       const matrix = outputMatrix(context, model.config);

@@ -3,6 +3,7 @@ import { UserError } from '../../errors.ts';
 import { type ChatTemplate, compileChatTemplate } from './chatTemplate.ts';
 import { escaped, quoted, shown } from './files.ts';
 import { checkTokenizerJson, isByteLevel, type TokenizerJson } from './tokenizerJson.ts';
+import { PatternGuard } from './tokenizerPatterns.ts';
 import type { ChatMessage, Tokenizer } from './types.ts';
 
 /** What a tokenizer is made of, whether it came from a GGUF file or from a Hugging Face folder. */
@@ -63,6 +64,7 @@ class ModelTokenizer implements Tokenizer {
   private readonly source: TokenizerSource;
   private readonly json: TokenizerJson;
   private readonly library: LibraryTokenizer;
+  private readonly patterns: PatternGuard;
   private readonly template: ChatTemplate | undefined;
   private readonly specialIds: ReadonlySet<number>;
   /** The bytes of each id's text, where the decoder is byte-level; otherwise the library decodes. */
@@ -74,6 +76,8 @@ class ModelTokenizer implements Tokenizer {
     this.source = source;
     this.json = checkTokenizerJson(source.where, source.json, source.vocabulary);
     this.library = new LibraryTokenizer(this.json, { clean_up_tokenization_spaces: false });
+    this.patterns = new PatternGuard(source.where, this.json);
+    this.patterns.probe((text) => this.library.encode(text));
     const ids = [...Object.values(this.json.model.vocab), ...this.json.added_tokens.map(({ id }) => id)];
     this.size = ids.reduce((most, id) => Math.max(most, id + 1), 0);
     this.specialIds = new Set(this.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
@@ -98,8 +102,10 @@ class ModelTokenizer implements Tokenizer {
     const kept = ids.filter((id) => !this.specialIds.has(id));
     if (kept.length === 0) return '';
     const table = this.bytesOfId;
-    if (!table)
-      return this.library.decode([...kept], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
+    if (!table) {
+      const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
+      return this.patterns.run(kept.length, () => this.library.decode([...kept], options));
+    }
     const pieces = kept.map((id) => table.get(id) ?? new Uint8Array());
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(pieces));
   }
@@ -138,7 +144,7 @@ class ModelTokenizer implements Tokenizer {
 
   private encodePlain(text: string): number[] {
     if (text === '') return [];
-    const { ids } = this.library.encode(text, { add_special_tokens: false });
+    const { ids } = this.patterns.run(text.length, () => this.library.encode(text, { add_special_tokens: false }));
     if ((ids as (number | undefined)[]).includes(undefined))
       throw new UserError(`${this.source.where}: the tokenizer has no token for a part of ${quoted(text)}.`);
     return ids;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { masked } from '../../../../models/layers.ts';
-import { cacheNames } from '../../../../models/llama.ts';
+import { cacheNames } from '../../../../models/network.ts';
 import { KeyValueCache } from '../../../../server/engine/generation/cache.ts';
 import type { Output } from '../../../../server/engine/runtime.ts';
 import { tinyConfig } from '../../../support/tinyModel.ts';
