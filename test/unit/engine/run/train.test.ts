@@ -336,6 +336,14 @@ describe('trainRun', () => {
     );
   });
 
+  it('another precision is refused', async () => {
+    await sit({ stopAt: atStep('sft', 2) });
+    await assert.rejects(
+      sit({ params: { resume: true }, plan: (plan) => ({ ...plan, precision: 'int8-base' }) }),
+      /started with something else:\n {2}sft precision: float32 in the run, int8-base now/,
+    );
+  });
+
   it('a stale checkpoint of a run whose manifest was removed is not gone on with', async () => {
     await sit({ params: { checkpointSeconds: 0 }, stopAt: atStep('sft', 2) });
     rmSync(join(out, 'manifest.json'));
