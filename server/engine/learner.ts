@@ -3,12 +3,12 @@ import type { LoraShape } from '../../models/layers.ts';
 import { type ModelConfig, weightShapes } from '../../models/network.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
-import { activationBytes } from './memory/sessions.ts';
+import { activationBytes, keptBy } from './memory/sessions.ts';
 import type { ActiveAdapter, Model } from './model.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
-import type { Build, Feeds, Output } from './runtime.ts';
+import type { Build, Feeds, Output, Recompute } from './runtime.ts';
 import { adapterShapes } from './weights/adapters.ts';
 import type { Adapter } from './weights/types.ts';
 
@@ -59,14 +59,10 @@ export class Learner {
     feeds: Feeds,
   ): Promise<Record<string, Output>> {
     const { model } = this;
-    const bytes = activationBytes(
-      model.config,
-      bucket.batch * bucket.time,
-      recompute ? 'recompute' : 'train',
-      bucket.time,
-    );
-    const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? '/recompute' : ''}`;
-    const options = { gradients: 'accumulate', parameters: this.layout.names } as const;
+    const bytes = activationBytes(model.config, bucket.batch * bucket.time, keptBy(recompute), bucket.time);
+    const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? `/recompute ${recompute}` : ''}`;
+    const recomputeCheap = recompute === 'cheap';
+    const options = { gradients: 'accumulate', parameters: this.layout.names, recomputeCheap } as const;
     const session = await model.session(`train/${key}/${shape}`, bytes, build, options);
     const scale: Record<string, Float32Array> =
       this.trained.kind === 'base' ? {} : { loraScale: Float32Array.of(this.active.scale) };
@@ -112,7 +108,7 @@ export interface TrainingGraph {
   /** Says all that the graph depends on besides the bucket. */
   readonly key: string;
   readonly bucket: Bucket;
-  readonly recompute?: boolean;
+  readonly recompute?: Recompute;
   readonly build: Build;
 }
 

@@ -1,9 +1,12 @@
 import type { LoraShape, NetworkContext } from '../../models/layers.ts';
 import { type ModelConfig, networkOf } from '../../models/network.ts';
 import type { OpBuilder } from '../../models/ops.ts';
+import type { Precision } from '../protocol/types.ts';
 import { graphsToClose, sessionBudget } from './memory/sessions.ts';
 import { onnx } from './onnx/program.ts';
-import type { Build, CompileOptions, Runtime, Session } from './runtime.ts';
+import { largestInt8 } from './onnx/sessions.ts';
+import type { Build, CompileOptions, Recompute, Runtime, Session } from './runtime.ts';
+import { Int8Weights } from './weights/int8.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
 
 /** An adapter as graphs read it: which modules it has, its scale, and its tensors by name. */
@@ -21,6 +24,15 @@ export function activate(adapter: Adapter): ActiveAdapter {
   return { lora: { rank, targetModules }, scale: alpha / rank, feeds };
 }
 
+export interface ModelOptions {
+  /** What open sessions may hold. Default 2.5 GB. */
+  readonly sessionBytes?: number;
+  /** Default onnxruntime on the CPU. */
+  readonly runtime?: Runtime;
+  /** Default 'float32'. */
+  readonly precision?: Precision;
+}
+
 /**
  * A base model in use: its weights, fed from one place to every graph, and the sessions that are open on it. Graphs are
  * built on first use and kept while they fit into the budget.
@@ -32,14 +44,17 @@ export class Model {
   readonly feeds: Readonly<Record<string, Float32Array>>;
   /** What trains and scores; answers always come from onnxruntime. */
   readonly runtime: Runtime;
+  /** How graphs multiply with the frozen base, unless they ask for something else. */
+  readonly precision: Precision;
   private readonly open = new Map<string, { session: Session; bytes: number }>();
   private readonly budget: number;
 
-  constructor(base: BaseModel, options: { readonly sessionBytes?: number; readonly runtime?: Runtime } = {}) {
+  constructor(base: BaseModel, options: ModelOptions = {}) {
     this.base = base;
     this.config = base.config;
     this.tokenizer = base.tokenizer;
     this.runtime = options.runtime ?? onnx;
+    this.precision = options.precision ?? 'float32';
     this.budget = options.sessionBytes ?? sessionBudget;
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
     this.feeds = { ...Object.fromEntries(weights), ...networkOf(base.config).tables() };
@@ -55,21 +70,30 @@ export class Model {
     build: Build,
     { runtime = this.runtime, ...options }: CompileOptions & { readonly runtime?: Runtime } = {},
   ): Promise<Session> {
-    const known = this.open.get(key);
+    const { precision = this.precision } = options;
+    const full = precision === 'float32' ? key : `${key}/${precision}`;
+    const known = this.open.get(full);
     if (known !== undefined) {
-      this.open.delete(key);
-      this.open.set(key, known);
+      this.open.delete(full);
+      this.open.set(full, known);
       return known.session;
     }
     await this.makeRoom(bytes);
-    const session = await runtime.compile(build, options);
-    this.open.set(key, { session, bytes });
+    const compiled = await runtime.compile(build, { ...options, precision });
+    const session = precision === 'int8-base' ? await this.fedWithBytes(compiled) : compiled;
+    this.open.set(full, { session, bytes });
     return session;
   }
 
-  /** Whether a training graph computes its layers again in the backward pass. */
-  recomputes(config: { readonly recompute: boolean }): boolean {
-    return config.recompute || this.runtime.alwaysRecomputes;
+  /** The session, fed with the base's bytes besides what it is given. */
+  private async fedWithBytes(session: Session): Promise<Session> {
+    const bytes = (await int8Weights(this.base)).feedsFor(session.inputs.keys());
+    return { ...session, run: (feeds, into) => session.run({ ...bytes, ...feeds }, into) };
+  }
+
+  /** What a training graph computes again in the backward pass. */
+  recomputes(config: { readonly recompute: Recompute }): Recompute {
+    return this.runtime.alwaysRecomputes || config.recompute;
   }
 
   /** Bytes that the open graphs are reckoned to hold. */
@@ -92,6 +116,15 @@ export class Model {
     }
   }
 }
+
+/** One copy of the base as bytes, for every view of it. */
+async function int8Weights(base: BaseModel): Promise<Int8Weights> {
+  const known = quantised.get(base) ?? new Int8Weights(base.weights, await largestInt8());
+  quantised.set(base, known);
+  return known;
+}
+
+const quantised = new WeakMap<BaseModel, Int8Weights>();
 
 /** What the layers need to know where the base is frozen and `lora` is added (absent: the bare base). */
 export function adapterContext(ops: OpBuilder, lora: LoraShape | undefined): NetworkContext {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
 import { UserError } from '../errors.ts';
+import { requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
 import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
@@ -32,10 +33,13 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const config = parseConfig(trainConfig, value, source);
   const ppo = params.maxNewTokens === undefined ? config.ppo : { ...config.ppo, maxNewTokens: params.maxNewTokens };
   const data = readData(params);
-  const runtime = openRuntime(params.engine ?? config.engine, params.threads);
+  const [engine, precision] = [params.engine ?? config.engine, params.precision ?? config.precision];
+  requirePrecision(precision, engine);
+  const runtime = openRuntime(engine, params.threads);
   const opened = await openModel(params.model, params.threads);
-  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime.
-  const model = runtime === undefined ? opened : new Model(opened.base, { runtime });
+  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, in float32.
+  const asOpened = runtime === undefined && precision === opened.precision;
+  const model = asOpened ? opened : new Model(opened.base, { runtime, precision });
   const letGo = model === opened ? undefined : holdModel(model, () => model.runtime.weightBytes(model.base));
   const plans: Record<StageName, () => StagePlan> = {
     sft: () => sftPlan(model, config.sft, data.completions, params),
@@ -48,6 +52,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     base: { path: model.base.path, identity: model.base.identity },
     versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...runtime?.versions },
     engine: model.runtime.name,
+    precision,
     threads: threads.count,
     close: async () => {
       letGo?.();
@@ -212,7 +217,7 @@ function checkTrainingMemory(
     bytes: need(),
     wouldFit: (available) => {
       const again = need({ recompute: true });
-      if (!model.recomputes({ recompute }) && again <= available) {
+      if (model.recomputes({ recompute }) !== true && again <= available) {
         return `With "recompute": true it would need ${gigabytes(again)}.`;
       }
       return `Lower microBatchTokens (now ${microBatchTokens}); the longest row has ${basis.longestRow} tokens, which is the least.`;

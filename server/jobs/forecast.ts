@@ -2,6 +2,7 @@ import { readManifest } from '../engine/run/manifest.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
 import { describeHolder } from '../lock.ts';
+import { precisionProblems } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
 import { engineNames, type TrainingForecast } from '../protocol/types.ts';
 import type { ProjectConfig } from '../store/projectConfig.ts';
@@ -22,12 +23,14 @@ export async function forecastTraining(
   const { project, store } = parts;
   const config = await store.config();
   const engine = request.engine ?? config.engine;
+  const precision = request.precision ?? config.precision;
   const [{ rows }, info] = await Promise.all([store.preferences({ modality: 'text' }), store.info()]);
   const engines = engineStates();
   const problems = [...info.problems];
   if (rows.length === 0) problems.push('There are no preferences on text yet: label some comparisons first.');
   else if (rows.length < 2) problems.push('One preference is too few to learn from: label some more comparisons.');
   problems.push(...engines.filter(({ name, ready }) => name === engine && !ready).map(({ message }) => message));
+  problems.push(...precisionProblems(precision, engine));
   problems.push(...(await runProblems(parts, config, request)));
   const holder = trainingHolder(project);
   if (holder) {
@@ -55,6 +58,7 @@ export async function forecastTraining(
     memory,
     problems,
     engine,
+    precision,
     device: 'CPU',
     engines,
   };

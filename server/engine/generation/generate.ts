@@ -207,7 +207,10 @@ class Group {
       ]),
     );
     const key = `decode/${time}/${loraKey(adapter?.lora)}`;
-    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), { runtime: onnx });
+    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), {
+      runtime: onnx,
+      precision: 'float32',
+    });
     return session.run({
       ...model.feeds,
       ...adapterFeeds(adapter),

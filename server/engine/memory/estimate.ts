@@ -5,7 +5,8 @@
  */
 import { type ModelConfig, networkOf, weightShapes } from '../../../models/network.ts';
 import type { EngineName, StageName } from '../../protocol/types.ts';
-import { activationBytes, type GraphUse, graphsToClose, logitBytes, type OpenGraph } from './sessions.ts';
+import type { Recompute } from '../runtime.ts';
+import { activationBytes, type GraphUse, graphsToClose, keptBy, logitBytes, type OpenGraph } from './sessions.ts';
 
 export type MemoryUse = StageName | 'score' | 'generate';
 
@@ -21,7 +22,7 @@ export interface MemoryQuestion {
   readonly engine: EngineName;
   readonly use: MemoryUse;
   /** Whether layers are computed again in the backward pass; on TensorFlow they always are. */
-  readonly recompute: boolean;
+  readonly recompute: Recompute;
   /** Tokens in one micro-batch. */
   readonly microBatchTokens: number;
   /** Of the LoRA adapters. */
@@ -185,7 +186,7 @@ function graphsOf(question: MemoryQuestion): Graph[] {
 function trainingGraph(question: MemoryQuestion, key: string, longest: number, readsLogits: boolean): Graph {
   const { engine, microBatchTokens, recompute } = question;
   const { tokens, time } = bucketOf(longest, microBatchTokens);
-  const how: GraphUse = recompute || engine === 'tensorflow' ? 'recompute' : 'train';
+  const how: GraphUse = engine === 'tensorflow' ? 'recompute' : keptBy(recompute);
   return graphOf(question, key, how, { tokens, time, readsLogits });
 }
 

@@ -1,11 +1,17 @@
 /** What an open graph holds, and which graphs are open together. Plain arithmetic: no runtime, no file. */
 import type { ModelConfig } from '../../../models/network.ts';
+import type { Recompute } from '../runtime.ts';
 
 /**
- * 'train' keeps every layer's activations for the backward pass, 'recompute' one number a token and width, 'score' one
- * layer's at a time.
+ * 'train' keeps every layer's activations for the backward pass, 'cheap' those that are dear to compute, 'recompute' one
+ * number a token and width, 'score' one layer's at a time.
  */
-export type GraphUse = 'train' | 'recompute' | 'score';
+export type GraphUse = 'train' | 'cheap' | 'recompute' | 'score';
+
+/** What a training graph keeps. */
+export function keptBy(recompute: Recompute): GraphUse {
+  return recompute === 'cheap' ? 'cheap' : recompute ? 'recompute' : 'train';
+}
 
 /** Rows of logits that are in memory at once. */
 const logitRows = 256;
@@ -23,19 +29,30 @@ export function layerFloats(config: ModelConfig, time: number, rank = 16): numbe
   return 4 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 4 * feedForward + 7 * rank + heads * time;
 }
 
+/** The same without what is cheap to compute again: norms, SiLU(gate) and its product with up, attention weights. */
+function dearFloats(config: ModelConfig, rank = 16): number {
+  const { width, heads, keyValueHeads, headWidth, feedForward } = config;
+  return 2 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 2 * feedForward + 7 * rank;
+}
+
 /** onnxruntime's arena hands out whole blocks and never moves one: measured on SmolLM2-135M and the embedded model. */
 const arenaShare = 1.07;
 /** What the backward pass of a layer makes on its way, as a share of what it reads. */
 const backwardShare = 0.8;
 
-/**
- * What a graph holds of its layers at once, from one layer's activations and one layer's input, both in bytes. Another way
- * to recompute is another row.
- */
-const heldOfLayers: Readonly<Record<GraphUse, (layer: number, input: number, layers: number) => number>> = {
-  train: (layer, _input, layers) => layer * (layers + backwardShare),
-  recompute: (layer, input, layers) => input * layers + layer * (1 + backwardShare),
-  score: (layer) => layer,
+/** Of one layer, in bytes: its activations, those that are dear to compute, and its input. */
+interface LayerBytes {
+  readonly all: number;
+  readonly dear: number;
+  readonly input: number;
+}
+
+/** What a graph holds of its layers at once. Another way to recompute is another row. */
+const heldOfLayers: Readonly<Record<GraphUse, (layer: LayerBytes, layers: number) => number>> = {
+  train: ({ all }, layers) => all * (layers + backwardShare),
+  cheap: ({ all, dear }, layers) => dear * layers + all * (1 + backwardShare),
+  recompute: ({ all, input }, layers) => input * layers + all * (1 + backwardShare),
+  score: ({ all }) => all,
 };
 
 /**
@@ -43,9 +60,13 @@ const heldOfLayers: Readonly<Record<GraphUse, (layer: number, input: number, lay
  * with its softmax and the product that made it.
  */
 export function activationBytes(config: ModelConfig, tokens: number, use: GraphUse, time = 128): number {
-  const layer = layerFloats(config, time) * tokens * 4;
-  const input = config.width * tokens * 4;
-  return heldOfLayers[use](layer, input, config.layers) * arenaShare + logitBytes(config);
+  const bytes = (floats: number) => floats * tokens * 4;
+  const layer = {
+    all: bytes(layerFloats(config, time)),
+    dear: bytes(dearFloats(config)),
+    input: bytes(config.width),
+  };
+  return heldOfLayers[use](layer, config.layers) * arenaShare + logitBytes(config);
 }
 
 /** One chunk of logits, its softmax, and the product that made it. */
