@@ -25,7 +25,15 @@ export interface CompileOptions {
   readonly gradients?: 'each' | 'accumulate';
   /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
   readonly parameters?: readonly string[];
+  /**
+   * Frozen matrices that the runtime may copy into the graph, packed for its products: faster where a run has few rows.
+   * The copy lives as long as the session.
+   */
+  readonly packed?: Packed;
 }
+
+/** Frozen matrices by the name of their input. */
+export type Packed = Readonly<Record<string, Float32Array | Int8Array>>;
 
 export interface Slot {
   readonly shape: Shape;

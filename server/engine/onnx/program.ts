@@ -1,5 +1,13 @@
 import type { OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
-import { type CompileOptions, gradientOrder, type Runtime, requireLoss, type Session, type Slot } from '../runtime.ts';
+import {
+  type CompileOptions,
+  gradientOrder,
+  type Packed,
+  type Runtime,
+  requireLoss,
+  type Session,
+  type Slot,
+} from '../runtime.ts';
 import { backward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { Emitter, valueInfo } from './emitter.ts';
@@ -16,6 +24,8 @@ export interface CompiledGraph {
   readonly bytes: Uint8Array;
   readonly inputs: ReadonlyMap<string, Slot>;
   readonly outputs: ReadonlyMap<string, Slot>;
+  /** Values of constants that are not in `bytes`, by the name under which they are handed over. */
+  readonly external: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Records `build`, differentiates it where asked, checks it, and writes it as an ONNX model. */
@@ -28,7 +38,7 @@ export function compileGraph(
   if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
   const needed = reachable(builder, Object.values(outputs));
   checkGraph(builder, needed, outputs);
-  return serialise(builder, needed, outputs);
+  return serialise(builder, needed, outputs, options.packed ?? {});
 }
 
 /** Compiles and opens a session on the CPU. */
@@ -81,6 +91,7 @@ function serialise(
   builder: GraphBuilder,
   nodes: readonly GraphNode[],
   outputs: Readonly<Record<string, GraphTensor>>,
+  packed: Packed,
 ): CompiledGraph {
   const emitter = new Emitter();
   const producers = new Map(nodes.map((node) => [node.output, node]));
@@ -103,6 +114,7 @@ function serialise(
   for (const [name, weight] of builder.weights) {
     if (nodes.some((node) => node.weight === weight)) inputs.set(name, { shape: weight.shape, dtype: 'float32' });
   }
+  const external = packInto(emitter, inputs, packed);
   const results = Object.entries(outputs).map(([name, tensor]) => {
     emitter.node.push({ opType: 'Identity', domain: '', input: [emitter.name(tensor)], output: [name], attribute: [] });
     return valueInfo(name, tensor.shape, tensor.dtype);
@@ -115,7 +127,29 @@ function serialise(
     bytes: encodeModel(graph, opset),
     inputs,
     outputs: new Map(Object.entries(outputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+    external,
   };
+}
+
+const products = new Set(['Gemm', 'MatMul', 'MatMulInteger']);
+
+/**
+ * Makes constants of the right-hand sides of products that `packed` has values for: the runtime packs those once, when the
+ * session is opened, and inputs at every run. What else reads such a matrix (a look-up) reads the input.
+ */
+function packInto(emitter: Emitter, inputs: Map<string, Slot>, packed: Packed): Record<string, Uint8Array> {
+  const external: Record<string, Uint8Array> = {};
+  for (const node of emitter.node) {
+    const name = node.input[1];
+    const values = products.has(node.opType) ? packed[name] : undefined;
+    const slot = inputs.get(name);
+    if (values === undefined || slot === undefined) continue;
+    node.input[1] = emitter.external(name, slot.dtype, slot.shape as readonly number[]);
+    external[name] = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+  }
+  const read = new Set(emitter.node.flatMap(({ input }) => input));
+  for (const name of Object.keys(external)) if (!read.has(name)) inputs.delete(name);
+  return external;
 }
 
 function entries(shape: Shape): number {

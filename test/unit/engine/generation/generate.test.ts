@@ -133,8 +133,8 @@ describe('generation', () => {
     };
     const given = [1, 1, 1, 3, 3, 1, 3, 0].map((k) => prompts[k]);
     await answers(given, {}, counting);
-    // 70, 32 and 5 tokens: three chunks of the longest alone need a second row, which is never empty of rows.
-    assert.deepEqual(rows, [3, 2, 2]);
+    // 70, 32 and 5 tokens: of three chunks the last two are the longest prompt's alone.
+    assert.deepEqual(rows, [3, 1, 1]);
     await counting.release();
   });
 
