@@ -46,6 +46,10 @@ export type StageName = 'sft' | 'reward' | 'ppo';
 export const engineNames = ['onnx', 'tensorflow'] as const;
 export type EngineName = (typeof engineNames)[number];
 
+/** How the frozen base computes while it trains: in float32, or its linear layers as products of bytes. */
+export const precisions = ['float32', 'int8-base'] as const;
+export type Precision = (typeof precisions)[number];
+
 /** The folders under a run's, one a stage, each a PEFT folder that stands alone on the base. */
 export type AdapterFolderName = 'sft' | 'reward' | 'policy';
 

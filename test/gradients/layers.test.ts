@@ -188,7 +188,7 @@ describe('the layers of the reference, against formulas written out', () => {
     const feeds = randomFeeds(build, { scale });
     const expected = [...valueOf(build(new ReferenceBuilder(feeds))).data];
     const up = layers.adapterName('at.q_proj', 'B');
-    const folded = { ...feeds, [up]: { ...feeds[up], data: [...feeds[up].data].map((entry) => entry * 1.5) } };
+    const folded = { ...feeds, [up]: { ...feeds[up], data: Array.from(feeds[up].data).map((entry) => entry * 1.5) } };
     const ops = new ReferenceBuilder(folded);
     const context = { ...adapter(ops), loraScale: 'folded' } as const;
     assertClose(layers.linear(context, rows(ops), 'at.q_proj', [5, 4]), expected);

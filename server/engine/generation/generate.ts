@@ -1,10 +1,11 @@
 import type { NetworkContext } from '../../../models/layers.ts';
 import { llamaDecode, outputMatrix } from '../../../models/llama.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
+import type { Precision } from '../../protocol/types.ts';
 import { type ActiveAdapter, loraKey, type Model } from '../model.ts';
 import { onnx } from '../onnx/program.ts';
 import { uniform } from '../random.ts';
-import type { Feeds, Output, Packed } from '../runtime.ts';
+import type { Feeds, Output } from '../runtime.ts';
 import { KeyValueCache } from './cache.ts';
 import { blockCount, chooseToken, type Distribution, logProbability, type Sampling } from './sampling.ts';
 
@@ -18,6 +19,8 @@ export interface GenerateOptions {
   readonly round?: number;
   /** Answers decoded at once. */
   readonly batch?: number;
+  /** How products with the frozen base are computed. Default: as the model trains. */
+  readonly precision?: Precision;
   /** The number of the first answer, where `prompts` is a part of a longer list. Default 0. */
   readonly firstAnswer?: number;
 }
@@ -211,8 +214,10 @@ class Group {
       ]),
     );
     const key = `decode/${time}/${loraKey(adapter?.lora)}`;
-    const packed = time === 1 ? (model.feeds as Packed) : {};
-    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), { runtime: onnx, packed });
+    const { precision } = this.options;
+    // A prompt's many rows repay packing at every run; a single token's do not.
+    const options = { runtime: onnx, pack: time === 1, ...(precision && { precision }) };
+    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), options);
     return session.run({
       ...model.feeds,
       ...adapter?.feeds,

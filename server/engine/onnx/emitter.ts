@@ -1,4 +1,5 @@
-import type { DType, Shape } from '../../../models/ops.ts';
+import type { Shape } from '../../../models/ops.ts';
+import type { Slot } from '../runtime.ts';
 import type { GraphTensor } from './graph.ts';
 import {
   type ElementType,
@@ -59,6 +60,11 @@ export class Emitter {
 
   scalar(value: number): string {
     return this.values(Float32Array.of(value), []);
+  }
+
+  /** A scalar of type uint8. */
+  byte(value: number): string {
+    return this.initializer('uint8', Uint8Array.of(value), []);
   }
 
   int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
@@ -122,7 +128,7 @@ function encodeAttribute(name: string, value: EmittedAttribute): OnnxAttribute {
   return { name, type: 1, f: (value as { float: number }).float };
 }
 
-export function valueInfo(name: string, shape: Shape, dtype: DType): OnnxValue {
+export function valueInfo(name: string, shape: Shape, dtype: Slot['dtype']): OnnxValue {
   const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

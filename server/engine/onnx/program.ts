@@ -1,18 +1,13 @@
 import type { OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
-import {
-  type CompileOptions,
-  gradientOrder,
-  type Packed,
-  type Runtime,
-  requireLoss,
-  type Session,
-  type Slot,
-} from '../runtime.ts';
+import { type CompileOptions, gradientOrder, type Runtime, requireLoss, type Session, type Slot } from '../runtime.ts';
+import { type Int8Use, int8Names } from '../weights/int8.ts';
 import { backward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { Emitter, valueInfo } from './emitter.ts';
 import { GraphBuilder, type GraphNode, type GraphTensor } from './graph.ts';
+import { quantiseRows } from './int8.ts';
 import { lowerings } from './lower.ts';
+import { packInto } from './packing.ts';
 import { encodeModel } from './proto.ts';
 import { openSession } from './sessions.ts';
 
@@ -38,7 +33,7 @@ export function compileGraph(
   if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
   const needed = reachable(builder, Object.values(outputs));
   checkGraph(builder, needed, outputs);
-  return serialise(builder, needed, outputs, options.packed ?? {});
+  return serialise(builder, needed, outputs, options);
 }
 
 /** Compiles and opens a session on the CPU. */
@@ -91,9 +86,10 @@ function serialise(
   builder: GraphBuilder,
   nodes: readonly GraphNode[],
   outputs: Readonly<Record<string, GraphTensor>>,
-  packed: Packed,
+  { precision, packed }: CompileOptions,
 ): CompiledGraph {
   const emitter = new Emitter();
+  const asBytes = precision === 'int8-base';
   const producers = new Map(nodes.map((node) => [node.output, node]));
   const keyOf = (op: string, { inputs, weight }: GraphNode) =>
     `${op} ${inputs.map(({ id }) => id).join()} ${weight?.name}`;
@@ -101,6 +97,7 @@ function serialise(
   const context = {
     producer: (tensor: GraphTensor) => producers.get(tensor),
     companion: (node: GraphNode, op: string) => byKey.get(keyOf(op, node)),
+    ...(asBytes && { bytesOf: remember((tensor: GraphTensor) => quantiseRows(emitter, tensor)) }),
   };
   for (const node of nodes) {
     if (emitter.isBound(node.output)) continue;
@@ -111,10 +108,8 @@ function serialise(
   for (const [name, tensor] of [...builder.inputs, ...builder.parameters]) {
     if (used.has(tensor)) inputs.set(name, { shape: tensor.shape, dtype: tensor.dtype });
   }
-  for (const [name, weight] of builder.weights) {
-    if (nodes.some((node) => node.weight === weight)) inputs.set(name, { shape: weight.shape, dtype: 'float32' });
-  }
-  const external = packInto(emitter, inputs, packed);
+  for (const [name, slot] of weightInputs(nodes, asBytes)) inputs.set(name, slot);
+  const external = packed === undefined ? {} : packInto(emitter, inputs, packed);
   const results = Object.entries(outputs).map(([name, tensor]) => {
     emitter.node.push({ opType: 'Identity', domain: '', input: [emitter.name(tensor)], output: [name], attribute: [] });
     return valueInfo(name, tensor.shape, tensor.dtype);
@@ -131,25 +126,33 @@ function serialise(
   };
 }
 
-const products = new Set(['Gemm', 'MatMul', 'MatMulInteger']);
-
-/**
- * Makes constants of the right-hand sides of products that `packed` has values for: the runtime packs those once, when the
- * session is opened, and inputs at every run. What else reads such a matrix (a look-up) reads the input.
- */
-function packInto(emitter: Emitter, inputs: Map<string, Slot>, packed: Packed): Record<string, Uint8Array> {
-  const external: Record<string, Uint8Array> = {};
-  for (const node of emitter.node) {
-    const name = node.input[1];
-    const values = products.has(node.opType) ? packed[name] : undefined;
-    const slot = inputs.get(name);
-    if (values === undefined || slot === undefined) continue;
-    node.input[1] = emitter.external(name, slot.dtype, slot.shape as readonly number[]);
-    external[name] = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+/** The frozen matrices that the nodes read; a product of bytes has an input for its bytes and one for their scales. */
+function weightInputs(nodes: readonly GraphNode[], asBytes: boolean): Map<string, Slot> {
+  const inputs = new Map<string, Slot>();
+  for (const { op, weight } of nodes) {
+    if (weight === undefined) continue;
+    const use = asBytes ? int8Uses[op] : undefined;
+    if (use === undefined) {
+      inputs.set(weight.name, { shape: weight.shape, dtype: 'float32' });
+      continue;
+    }
+    const [out, inner] = weight.shape;
+    const names = int8Names(weight.name, use);
+    inputs.set(names.values, { shape: use === 'forward' ? [inner, out] : [out, inner], dtype: 'int8' });
+    inputs.set(names.scales, { shape: [use === 'forward' ? out : inner], dtype: 'float32' });
   }
-  const read = new Set(emitter.node.flatMap(({ input }) => input));
-  for (const name of Object.keys(external)) if (!read.has(name)) inputs.delete(name);
-  return external;
+  return inputs;
+}
+
+const int8Uses: Readonly<Record<string, Int8Use>> = { frozenLinear: 'forward', frozenLinearAdjoint: 'adjoint' };
+
+function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const value = known.get(key) ?? make(key);
+    known.set(key, value);
+    return value;
+  };
 }
 
 function entries(shape: Shape): number {

@@ -76,7 +76,7 @@ for (const [name, rows] of Object.entries(messages)) {
 const modelType = root.lookupType('ModelProto');
 
 /** onnx.proto's TensorProto.DataType. */
-export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 export interface OnnxAttribute {
