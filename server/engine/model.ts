@@ -6,7 +6,6 @@ import { onnx } from './onnx/program.ts';
 import { largestInt8 } from './onnx/sessions.ts';
 import type { Build, CompileOptions, Packed, Runtime, Session } from './runtime.ts';
 import { Int8Weights } from './weights/int8.ts';
-import { availableMemory } from './weights/memory.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
 
 /** An adapter as graphs read it: which modules it has, its scale, and its tensors by name. */
@@ -27,7 +26,7 @@ export function activate(adapter: Adapter): ActiveAdapter {
 /** How a session is compiled; absent: as the model trains. */
 export interface SessionOptions extends Omit<CompileOptions, 'packed'> {
   readonly runtime?: Runtime;
-  /** The runtime gets a packed copy of the base where memory allows: for graphs that run often, on few rows. */
+  /** The runtime gets a packed copy of the base where the budget allows: for graphs that run often, on few rows. */
   readonly pack?: boolean;
 }
 
@@ -90,11 +89,15 @@ export class Model {
     return session;
   }
 
-  /** Bytes of a packed copy of the base's matrices; 0 where it would not fit: into the budget, or three times into memory, which opening takes. */
+  /**
+   * Bytes of a packed copy of the base's matrices; 0 where it would take more than half the budget. That depends on the
+   * model alone, never on what is free just now: packed products round differently, and a run that is gone on with must
+   * draw what it would have drawn.
+   */
   private packedBytes(precision: Precision): number {
     const sizes = [...this.base.weights.values()].map(({ shape, data }) => (shape.length === 2 ? data.length : 0));
     const bytes = sizes.reduce((sum, size) => sum + size, 0) * (precision === 'float32' ? 4 : 1);
-    return bytes <= this.budget / 2 && 3 * bytes <= availableMemory() ? bytes : 0;
+    return bytes <= this.budget / 2 ? bytes : 0;
   }
 
   /** The base's matrices as a graph of that precision multiplies with them. */
