@@ -76,9 +76,9 @@ export const cacheNames = (layer: number) => ({
 
 /**
  * T new tokens of each row against a cache, for generation: batch and cache length are named dimensions. Inputs are ids
- * and positions [B·T], `pastMask` [B, 1, 1, S] (0 or `masked`), a key and a value [B, K, S, E] a layer, and `last` [B],
- * the flat index of each row's last real token. Gives that token's hidden state [B, D], and each layer's new key and
- * value [B, K, T, E] under `cacheNames`.
+ * and positions [B·T], `pastMask` [B, 1, 1, S] (0 or `masked`), a key [B, K, E, S] and a value [B, K, S, E] a layer, and
+ * `last` [R], the flat indices of the tokens that are asked about. Gives their hidden states [R, D], and each layer's new
+ * key and value [B, K, T, E] under `cacheNames`.
  */
 export function decodeStates(
   context: NetworkContext,
@@ -94,19 +94,22 @@ export function decodeStates(
   const tokens = { ids, positions, batch: 'batch', time };
   const block = network.block(context, tokens);
   const pastMask = ops.input('pastMask', ['batch', 1, 1, 'past']);
-  const mask = causalMask(ops, time);
+  const mask = time === 1 ? undefined : causalMask(ops, time);
   const cache: Record<string, Tensor> = {};
   const attend: Attend = (query, key, value, layer) => {
     const names = cacheNames(layer);
     cache[names.key] = key;
     cache[names.value] = value;
-    const past = (name: string) => ops.input(name, ['batch', keyValueHeads, 'past', headWidth]);
-    const before = { key: past(names.pastKey), value: past(names.pastValue), mask: pastMask };
+    const before = {
+      key: ops.input(names.pastKey, ['batch', keyValueHeads, headWidth, 'past']),
+      value: ops.input(names.pastValue, ['batch', keyValueHeads, 'past', headWidth]),
+      mask: pastMask,
+    };
     return cachedAttention(ops, query, { key, value }, before, mask);
   };
   let x = network.embed(context, tokens);
   for (let layer = 0; layer < config.layers; layer++) x = block(x, layer, attend);
-  const last = ops.gatherRows(x, ops.input('last', ['batch'], 'int32')); // [B, D]
+  const last = ops.gatherRows(x, ops.input('last', ['asked'], 'int32')); // [R, D]
   return { hidden: network.finalNorm(context, last), cache };
 }
 

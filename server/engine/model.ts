@@ -5,7 +5,7 @@ import type { Precision } from '../protocol/types.ts';
 import { graphsToClose, sessionBudget } from './memory/sessions.ts';
 import { onnx } from './onnx/program.ts';
 import { largestInt8 } from './onnx/sessions.ts';
-import type { Build, CompileOptions, Recompute, Runtime, Session } from './runtime.ts';
+import type { Build, CompileOptions, Packed, Recompute, Runtime, Session } from './runtime.ts';
 import { Int8Weights } from './weights/int8.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
 
@@ -22,6 +22,13 @@ export function activate(adapter: Adapter): ActiveAdapter {
   const { rank, alpha, targetModules, tensors } = adapter;
   const feeds = Object.fromEntries([...tensors].map(([name, { data }]) => [name, data]));
   return { lora: { rank, targetModules }, scale: alpha / rank, feeds };
+}
+
+/** How a session is compiled; absent: as the model trains. */
+export interface SessionOptions extends Omit<CompileOptions, 'packed'> {
+  readonly runtime?: Runtime;
+  /** The runtime gets a packed copy of the base where the budget allows: for graphs that run often, on few rows. */
+  readonly pack?: boolean;
 }
 
 export interface ModelOptions {
@@ -64,13 +71,8 @@ export class Model {
    * The session of a graph, by a key that says all that its shape depends on. `bytes` is what it will hold while it
    * runs: others are closed first, until it fits: the largest, and of equal ones the longest unused.
    */
-  async session(
-    key: string,
-    bytes: number,
-    build: Build,
-    { runtime = this.runtime, ...options }: CompileOptions & { readonly runtime?: Runtime } = {},
-  ): Promise<Session> {
-    const { precision = this.precision } = options;
+  async session(key: string, bytes: number, build: Build, options: SessionOptions = {}): Promise<Session> {
+    const { runtime = this.runtime, precision = this.precision, pack = false, ...rest } = options;
     const full = precision === 'float32' ? key : `${key}/${precision}`;
     const known = this.open.get(full);
     if (known !== undefined) {
@@ -78,11 +80,31 @@ export class Model {
       this.open.set(full, known);
       return known.session;
     }
-    await this.makeRoom(bytes);
-    const compiled = await runtime.compile(build, { ...options, precision });
+    const copy = pack ? this.packedBytes(precision) : 0;
+    await this.makeRoom(bytes + copy);
+    const packed = copy > 0 ? await this.packed(precision) : undefined;
+    const compiled = await runtime.compile(build, { ...rest, precision, packed });
     const session = precision === 'int8-base' ? await this.fedWithBytes(compiled) : compiled;
-    this.open.set(full, { session, bytes });
+    this.open.set(full, { session, bytes: bytes + copy });
     return session;
+  }
+
+  /**
+   * Bytes of a packed copy of the base's matrices; 0 where it would take more than half the budget. That depends on the
+   * model alone, never on what is free just now: packed products round differently, and a run that is gone on with must
+   * draw what it would have drawn.
+   */
+  private packedBytes(precision: Precision): number {
+    const sizes = [...this.base.weights.values()].map(({ shape, data }) => (shape.length === 2 ? data.length : 0));
+    const bytes = sizes.reduce((sum, size) => sum + size, 0) * (precision === 'float32' ? 4 : 1);
+    return bytes <= this.budget / 2 ? bytes : 0;
+  }
+
+  /** The base's matrices as a graph of that precision multiplies with them. */
+  private async packed(precision: Precision): Promise<Packed> {
+    if (precision === 'float32') return (name) => this.feeds[name];
+    const bytes = await int8Weights(this.base);
+    return (name) => bytes.feedsFor([name])[name];
   }
 
   /** The session, fed with the base's bytes besides what it is given. */

@@ -32,7 +32,15 @@ export interface CompileOptions {
   readonly precision?: Precision;
   /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
   readonly parameters?: readonly string[];
+  /**
+   * Frozen matrices that the runtime may copy into the graph, packed for its products: faster where a run has few rows.
+   * The copy lives as long as the session.
+   */
+  readonly packed?: Packed;
 }
+
+/** A frozen matrix by the name of its input; undefined: it stays an input. */
+export type Packed = (name: string) => Float32Array | Int8Array | undefined;
 
 export interface Slot {
   readonly shape: Shape;

@@ -76,6 +76,20 @@ export class Emitter {
     return this.initializer(values instanceof Int32Array ? 'int32' : 'float32', bytes, shape);
   }
 
+  /** A constant whose values are handed over beside the model, under `name`, when a session is opened. */
+  external(name: string, type: ElementType, dims: readonly number[]): string {
+    const constant = `%${name}`;
+    const externalData = [{ key: 'location', value: name }];
+    this.initializers.set(constant, {
+      name: constant,
+      dims,
+      dataType: elementTypes[type],
+      externalData,
+      dataLocation: 1,
+    });
+    return constant;
+  }
+
   graph(input: OnnxValue[], output: OnnxValue[]): OnnxGraph {
     const node = this.neededFor(output);
     return { name: 'palate', node, initializer: [...this.initializers.values()], input, output };

@@ -7,6 +7,7 @@ import { Emitter, valueInfo } from './emitter.ts';
 import { GraphBuilder, type GraphNode, type GraphTensor } from './graph.ts';
 import { quantiseRows } from './int8.ts';
 import { lowerings } from './lower.ts';
+import { packInto } from './packing.ts';
 import { encodeModel } from './proto.ts';
 import { openSession } from './sessions.ts';
 
@@ -18,6 +19,8 @@ export interface CompiledGraph {
   readonly bytes: Uint8Array;
   readonly inputs: ReadonlyMap<string, Slot>;
   readonly outputs: ReadonlyMap<string, Slot>;
+  /** Values of constants that are not in `bytes`, by the name under which they are handed over. */
+  readonly external: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Records `build`, differentiates it where asked, checks it, and writes it as an ONNX model. */
@@ -30,7 +33,7 @@ export function compileGraph(
   if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
   const needed = reachable(builder, Object.values(outputs));
   checkGraph(builder, needed, outputs);
-  return serialise(builder, needed, outputs, options.precision === 'int8-base');
+  return serialise(builder, needed, outputs, options);
 }
 
 /** Compiles and opens a session on the CPU. */
@@ -83,9 +86,10 @@ function serialise(
   builder: GraphBuilder,
   nodes: readonly GraphNode[],
   outputs: Readonly<Record<string, GraphTensor>>,
-  asBytes: boolean,
+  { precision, packed }: CompileOptions,
 ): CompiledGraph {
   const emitter = new Emitter();
+  const asBytes = precision === 'int8-base';
   const producers = new Map(nodes.map((node) => [node.output, node]));
   const keyOf = (op: string, { inputs, weight }: GraphNode) =>
     `${op} ${inputs.map(({ id }) => id).join()} ${weight?.name}`;
@@ -105,6 +109,7 @@ function serialise(
     if (used.has(tensor)) inputs.set(name, { shape: tensor.shape, dtype: tensor.dtype });
   }
   for (const [name, slot] of weightInputs(nodes, asBytes)) inputs.set(name, slot);
+  const external = packed === undefined ? {} : packInto(emitter, inputs, packed);
   const results = Object.entries(outputs).map(([name, tensor]) => {
     emitter.node.push({ opType: 'Identity', domain: '', input: [emitter.name(tensor)], output: [name], attribute: [] });
     return valueInfo(name, tensor.shape, tensor.dtype);
@@ -117,6 +122,7 @@ function serialise(
     bytes: encodeModel(graph, opset),
     inputs,
     outputs: new Map(Object.entries(outputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+    external,
   };
 }
 

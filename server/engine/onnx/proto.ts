@@ -27,6 +27,12 @@ const messages: Readonly<Record<string, readonly Row[]>> = {
     ['dataType', 2, 'int32'],
     ['name', 8, 'string'],
     ['rawData', 9, 'bytes'],
+    ['externalData', 13, 'StringStringEntryProto', 'repeated'],
+    ['dataLocation', 14, 'int32'],
+  ],
+  StringStringEntryProto: [
+    ['key', 1, 'string'],
+    ['value', 2, 'string'],
   ],
   Dimension: [
     ['dimValue', 1, 'int64'],
@@ -94,7 +100,11 @@ export interface OnnxTensor {
   name: string;
   dims: readonly number[];
   dataType: number;
-  rawData: Uint8Array;
+  rawData?: Uint8Array;
+  /** Where the values are handed over beside the model: a `location`. */
+  externalData?: { key: string; value: string }[];
+  /** 1: external. */
+  dataLocation?: number;
 }
 
 export interface OnnxValue {

@@ -17,6 +17,7 @@ export async function openSession(graph: CompiledGraph): Promise<Session> {
     // Rewriting the graph takes longer than all else in opening it, and a step is not faster for it.
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 3,
+    externalData: Object.entries(graph.external).map(([path, data]) => ({ path, data })),
   });
   return {
     inputs: graph.inputs,

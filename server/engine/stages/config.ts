@@ -105,6 +105,15 @@ export const ppoConfig = v.strictObject({
   criticEpochs: setting("How often the critic sees an iteration's responses.", whole, 1),
   temperature: setting('Divides the logits, in rollouts and in training alike.', positive, 1),
   maxNewTokens: setting('The most tokens of a response.', whole, 64),
+  rolloutPrecision: optionalSetting(
+    'How the frozen base computes while responses are sampled: "float32", or "int8-base", which is faster; what is learnt from them is corrected by importance weights. Default: as it computes while it trains.',
+    v.picklist(precisions),
+  ),
+  importanceCap: setting(
+    'The most that a token weighs, probability in training over probability in sampling, where the two differ in precision (Yao et al. 2025).',
+    positive,
+    2,
+  ),
   clipRange: setting('How far the ratio of new to old probability may leave 1 in one iteration.', positive, 0.2),
   valueClipRange: setting(
     'How far a value may move in one iteration, in units of the normalised reward.',

@@ -3,7 +3,7 @@ import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { extras, type FamilyName, familyList, isFamilyName, type LlamaFamily } from './families.ts';
 import { count, listed, type OpenFile } from './files.ts';
-import { type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
+import { type Allocate, type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
 import { DIVISORS, hasPairedRows, huggingFaceName, type RowLayout, splitRotaryPairs } from './ggufNames.ts';
 import { metadataNumber, shownValue } from './ggufValues.ts';
 import { readGpt2Gguf } from './gpt2Weights.ts';
@@ -153,11 +153,17 @@ export function ggufTensorNames(gguf: GgufFile): Map<string, GgufTensor> {
 }
 
 /** One weight as float32, its rows in Hugging Face's order. */
-export function readGgufWeight(file: OpenFile, tensor: GgufTensor, name: string, layout: RowLayout): WeightTensor {
-  const data = readGgufTensor(file, tensor);
-  if (!hasPairedRows(name, layout.family)) return { shape: tensor.shape, data };
-  const columns = tensor.shape[1] ?? 1;
-  return { shape: tensor.shape, data: splitRotaryPairs(data, { headWidth: layout.headWidth, columns }) };
+export function readGgufWeight(
+  file: OpenFile,
+  tensor: GgufTensor,
+  name: string,
+  layout: RowLayout,
+  allocate?: Allocate,
+): WeightTensor {
+  const { shape } = tensor;
+  if (!hasPairedRows(name, layout.family)) return { shape, data: readGgufTensor(file, tensor, allocate) };
+  const rows = { headWidth: layout.headWidth, columns: shape[1] ?? 1, allocate };
+  return { shape, data: splitRotaryPairs(readGgufTensor(file, tensor), rows) };
 }
 
 function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): void {

@@ -1,4 +1,5 @@
 import type { FamilyName } from './families.ts';
+import type { Allocate } from './gguf.ts';
 
 /** How GGUF files name and order what Hugging Face files hold, both ways. */
 
@@ -111,18 +112,20 @@ export function hasPairedRows(name: string, family: FamilyName): boolean {
 }
 
 /** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. */
-export function splitRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+export function splitRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
+  const { headWidth } = paired;
   const half = headWidth / 2;
-  return reordered(data, columns, (row) => {
+  return reordered(data, paired, (row) => {
     const inHead = row % headWidth;
     return row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
   });
 }
 
 /** The other way: row s·(headWidth / 2) + i of each head goes to row 2i + s. */
-export function joinRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+export function joinRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
+  const { headWidth } = paired;
   const half = headWidth / 2;
-  return reordered(data, columns, (row) => {
+  return reordered(data, paired, (row) => {
     const inHead = row % headWidth;
     return row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
   });
@@ -132,10 +135,13 @@ interface PairedRows {
   readonly headWidth: number;
   /** Numbers in a row: 1 in a bias. */
   readonly columns: number;
+  /** Makes room for the result. */
+  readonly allocate?: Allocate;
 }
 
-function reordered(data: Float32Array, columns: number, target: (row: number) => number): Float32Array {
-  const result = new Float32Array(data.length);
+function reordered(data: Float32Array, paired: PairedRows, target: (row: number) => number): Float32Array {
+  const { columns, allocate = (count: number) => new Float32Array(count) } = paired;
+  const result = allocate(data.length);
   for (let row = 0; row * columns < data.length; row++) {
     result.set(data.subarray(row * columns, (row + 1) * columns), target(row) * columns);
   }

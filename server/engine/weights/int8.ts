@@ -81,7 +81,7 @@ export class Int8Weights {
   feedsFor(inputs: Iterable<string>): Record<string, Int8Array | Float32Array> {
     const feeds: Record<string, Int8Array | Float32Array> = {};
     for (const input of inputs) {
-      const parts = /^(.*)\.int8\.(forward|adjoint)$/.exec(input);
+      const parts = /^(.*)\.int8\.(forward|adjoint)(?:\.scales)?$/.exec(input);
       if (parts === null) continue;
       const [, weight, use] = parts as unknown as [string, string, Int8Use];
       const matrix = this.matrix(weight, use);

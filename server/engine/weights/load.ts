@@ -5,7 +5,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
-import { type GgufFile, readGguf } from './gguf.ts';
+import { type Allocate, type GgufFile, readGguf } from './gguf.ts';
 import { ggufConfig, ggufFamily, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
 import { gpt2TensorName, isTransposed, turned } from './gpt2Weights.ts';
 import { readHuggingFaceConfig, weightFiles } from './huggingface.ts';
@@ -47,16 +47,37 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
     const tokenizer = createTokenizer(model.tokenizerSource());
     const identity = createHash('sha256').update(JSON.stringify(Object.entries(model.config).sort()));
     const weights = new Map<string, WeightTensor>();
+    const allocate = allocator(model.parameters);
     for (const { name } of namedShapes(model.config)) {
       const entry = model.entries.get(name) as WeightEntry;
       addToIdentity(identity, name, entry);
-      weights.set(name, entry.read());
+      weights.set(name, entry.read(allocate));
       await setImmediate(); // the engine may answer in between
     }
     return { path: model.path, identity: identity.digest('hex'), config: model.config, weights, tokenizer };
   } finally {
     model.close();
   }
+}
+
+/**
+ * Cuts all weights from a few large buffers. Each buffer that comes into being makes the collector look through the whole
+ * heap, a tokenizer's hundred thousand strings among it, before long: one for every tensor takes longer than reading them.
+ */
+function allocator(elements: number): Allocate {
+  const [largest, alignment] = [2 ** 28, 16];
+  let left = elements;
+  let [buffer, used] = [new Float32Array(0), 0];
+  return (count) => {
+    if (used + count > buffer.length) {
+      // With room for the gaps that alignment leaves.
+      [buffer, used] = [new Float32Array(Math.max(count, Math.min(largest, left + 2 ** 14))), 0];
+    }
+    const part = buffer.subarray(used, used + count);
+    used += Math.ceil(count / alignment) * alignment;
+    left -= count;
+    return part;
+  };
 }
 
 /** The tables of cos and sin, which a configuration can make larger than the weights. */
@@ -78,8 +99,8 @@ export interface WeightEntry {
   readonly format: NumberFormat;
   readonly offset: number;
   readonly bytes: number;
-  /** Its numbers as float32. Throws a UserError where one is not finite. */
-  read(): WeightTensor;
+  /** Its numbers as float32, in room of their own unless `allocate` makes it. Throws a UserError where one is not finite. */
+  read(allocate?: Allocate): WeightTensor;
 }
 
 /** A model whose files are open. */
@@ -121,7 +142,7 @@ function openGguf(path: string): ModelFiles {
     const layout = { family: ggufFamily(gguf), headWidth: config.headWidth };
     const entries = new Map<string, WeightEntry>();
     for (const [name, tensor] of ggufTensorNames(gguf)) {
-      const read = () => finite(file, name, readGgufWeight(file, tensor, name, layout));
+      const read = (allocate?: Allocate) => finite(file, name, readGgufWeight(file, tensor, name, layout, allocate));
       entries.set(name, { file, ...tensor, read });
     }
     return {
@@ -162,7 +183,8 @@ function openFolder(folder: string): ModelFiles {
         if (entries.has(name))
           throw new UserError(`${path}: the tensor ${quoted(name)} is also in ${entries.get(name)?.file.path}.`);
         const shape = isTransposed(config, name) ? [...tensor.shape].reverse() : tensor.shape;
-        const read = () => turned(config, name, finite(file, name, readSafetensorsTensor(file, tensor)));
+        const read = (allocate?: Allocate) =>
+          turned(config, name, finite(file, name, readSafetensorsTensor(file, tensor, allocate)));
         entries.set(name, { file, ...tensor, shape, read });
       }
     }

@@ -68,7 +68,7 @@ class ModelTokenizer implements Tokenizer {
   private readonly template: ChatTemplate | undefined;
   private readonly specialIds: ReadonlySet<number>;
   /** The bytes of each id's text, where the decoder is byte-level; otherwise the library decodes. */
-  private readonly bytesOfId: ReadonlyMap<number, Uint8Array> | undefined;
+  private readonly bytesOfId: ((id: number) => Uint8Array | undefined) | undefined;
   private readonly prefix: readonly number[];
   private readonly suffix: readonly number[];
 
@@ -81,7 +81,7 @@ class ModelTokenizer implements Tokenizer {
     const ids = [...Object.values(this.json.model.vocab), ...this.json.added_tokens.map(({ id }) => id)];
     this.size = ids.reduce((most, id) => Math.max(most, id + 1), 0);
     this.specialIds = new Set(this.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
-    this.bytesOfId = isByteLevel(this.json.decoder) ? byteTable(this.json) : undefined;
+    this.bytesOfId = isByteLevel(this.json.decoder) ? tokenBytes(this.json) : undefined;
     this.template =
       source.chatTemplate === undefined ? undefined : compileChatTemplate(source.where, source.chatTemplate);
     const around = surroundingIds(this.library, source);
@@ -106,7 +106,7 @@ class ModelTokenizer implements Tokenizer {
       const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
       return this.patterns.run(kept.length, () => this.library.decode([...kept], options));
     }
-    const pieces = kept.map((id) => table.get(id) ?? new Uint8Array());
+    const pieces = kept.map((id) => table(id) ?? new Uint8Array());
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(pieces));
   }
 
@@ -198,21 +198,28 @@ function idOf(library: LibraryTokenizer, token: string | undefined): number | un
 }
 
 /**
- * The bytes of every token: an added token stands for its own text, any other for the bytes that GPT-2's alphabet
- * spells (printable characters for themselves, the rest from U+0100 on), or for its text where it is not spelt so.
+ * The bytes of a token: an added token stands for its own text, any other for the bytes that GPT-2's alphabet spells
+ * (printable characters for themselves, the rest from U+0100 on), or for its text where it is not spelt so.
  */
-function byteTable(json: TokenizerJson): Map<number, Uint8Array> {
+function tokenBytes(json: TokenizerJson): (id: number) => Uint8Array | undefined {
   const byteOf = new Map<string, number>();
   let next = 256;
   for (let byte = 0; byte < 256; byte++) {
     const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
     byteOf.set(String.fromCharCode(printable ? byte : next++), byte);
   }
+  const spelt: (string | undefined)[] = [];
+  for (const token in json.model.vocab) spelt[json.model.vocab[token]] = token;
   const table = new Map<number, Uint8Array>();
-  for (const [token, id] of Object.entries(json.model.vocab)) {
-    const bytes = Array.from(token, (character) => byteOf.get(character));
-    table.set(id, bytes.includes(undefined) ? Buffer.from(token) : Uint8Array.from(bytes as number[]));
-  }
   for (const { id, content } of json.added_tokens) table.set(id, Buffer.from(content));
-  return table;
+  // Few tokens of a vocabulary are ever met: each is spelt out when it is.
+  return (id) => {
+    const known = table.get(id);
+    const token = known === undefined ? spelt[id] : undefined;
+    if (token === undefined) return known;
+    const bytes = Array.from(token, (character) => byteOf.get(character));
+    const result = bytes.includes(undefined) ? Buffer.from(token) : Uint8Array.from(bytes as number[]);
+    table.set(id, result);
+    return result;
+  };
 }
