@@ -26,6 +26,7 @@ const repeatable: ReadonlySet<ClientMethod> = new Set<ClientMethod>([
   'listRuns',
   'readRun',
   'listModels',
+  'listLibrary',
   'doctor',
 ]);
 

@@ -93,6 +93,8 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   deleteRun: ofRun,
   listModels: project,
   chooseModel: v.strictObject({ ...inProject, id: name }),
+  listLibrary: v.strictObject({}),
+  addModel: v.strictObject({ model: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
 };
 

@@ -10,7 +10,7 @@ import { listRuns } from '../jobs/runs.ts';
 import { startScoring } from '../jobs/scoringFile.ts';
 import { resumeTraining } from '../jobs/training.ts';
 import type { LanguageFeatures } from '../language/types.ts';
-import type { ProjectFolder } from '../protocol/types.ts';
+import type { Job, ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import { registerHandlers } from './dispatcher.ts';
 import { createHandlers } from './handlers.ts';
@@ -45,14 +45,18 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     check: () => requireTrust(settings),
     onCrash: log,
   });
+  const onFault = (job: Job, error: unknown) => log(faultText(job.title, error));
   const queue = new JobQueue({
     onChange(job) {
       notifier.send('jobChanged', { job }, job.id);
-      if (job.run !== undefined)
-        notifier.send('runChanged', { project: job.project, run: job.run }, `${job.project} ${job.run}`);
+      const { project, run } = job;
+      if (project !== undefined && run !== undefined) {
+        notifier.send('runChanged', { project, run }, `${project} ${run}`);
+      }
     },
-    onFault: (job, error) => log(faultText(job.title, error)),
+    onFault,
   });
+  const downloads = new JobQueue({ onChange: (job) => notifier.send('jobChanged', { job }, job.id), onFault });
   const projects = createProjects({
     engine,
     queue,
@@ -72,6 +76,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     parts,
     engine,
     queue,
+    downloads,
     projects,
     notifier,
     annotators,
@@ -113,7 +118,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   return {
     close() {
       closing ??= (async () => {
-        await queue.close();
+        await Promise.all([queue.close(), downloads.close()]);
         for (const end of ends) end();
         notifier.close();
         language?.close();

@@ -19,6 +19,8 @@ export interface ServerState {
   readonly parts: ServerParts;
   readonly engine: EngineHost;
   readonly queue: JobQueue;
+  /** Downloads: they wait for no engine. */
+  readonly downloads: JobQueue;
   readonly projects: Projects;
   readonly notifier: Notifier;
   readonly settings: () => ServerSettings;

@@ -5,6 +5,7 @@
  * message is a sentence for the person. Large data goes by path or page. No imports but types.
  */
 
+import type { LibraryModel } from './library.ts';
 import type {
   CompareQueue,
   Comparison,
@@ -136,6 +137,16 @@ export interface ClientMethods {
   listModels: { params: InProject; result: readonly ProjectModel[] };
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
+  /** The base models on this machine, whatever the project. Each is looked at: it may take seconds. */
+  listLibrary: { params: Record<string, never>; result: readonly LibraryModel[] };
+  /**
+   * Adds a model by its absolute path, or one of the hub (org/name). What is on this machine is answered at once; else a
+   * job downloads it, after which the same request answers it.
+   */
+  addModel: {
+    params: { readonly model: string };
+    result: { readonly model: LibraryModel } | { readonly job: Job };
+  };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };
 }
 

@@ -166,12 +166,13 @@ export interface ProjectCounts {
 
 // ------------------------------------------------------------------------------------------------ jobs, runs
 
-export type JobKind = 'train' | 'generate' | 'score' | 'outcome';
+export type JobKind = 'train' | 'generate' | 'score' | 'outcome' | 'download';
 
 /** Something that takes a while. Gone from the list a while after it has ended; a run stays on disk. */
 export interface Job {
   readonly id: string;
-  readonly project: ProjectFolder;
+  /** Absent: it is for no project alone. */
+  readonly project?: ProjectFolder;
   readonly kind: JobKind;
   /** For a person: "Train: whole pipeline". */
   readonly title: string;
@@ -197,6 +198,9 @@ export interface JobProgress {
   /** Of the stage, in optimiser steps; of other jobs, in what `what` counts. `total` 0: not known. */
   readonly done: number;
   readonly total: number;
+  /** What `done` and `total` count, where it is not in `what`; `perSecond` counts the same. */
+  readonly unit?: 'bytes';
+  readonly perSecond?: number;
   /** Of the whole job, all stages. Undefined: not known yet. */
   readonly secondsLeft?: number;
 }

@@ -3,6 +3,7 @@
  * way there. Every one of them is plain JSON. No imports but types.
  */
 
+export type * from './library.ts';
 export type * from './project.ts';
 
 export interface ChatMessage {
