@@ -1,6 +1,7 @@
 import { isAbsolute, relative } from 'node:path';
 import * as vscode from 'vscode';
 import type { LibraryModel, ProjectInfo } from '../../server/protocol/types.ts';
+import type { Server } from '../connection/server.ts';
 import type { Palate } from '../palate.ts';
 import { useModel } from '../projectFile.ts';
 import { t } from '../translate.ts';
@@ -43,25 +44,43 @@ async function pickModel({ server }: Palate): Promise<string | undefined> {
       ask: askName,
     },
   ];
-  const known = server.request('listLibrary', {}).then(
-    (models): ModelRow[] => [
-      { label: t('on this machine'), kind: vscode.QuickPickItemKind.Separator },
-      ...models
-        .filter(({ source }) => source !== 'embedded')
-        .map((model) => ({
-          ...libraryRow(model),
-          ask: async () => (model.source === 'added' ? model.path : model.name),
-        })),
-    ],
-    // What is there already is only a convenience.
-    (): ModelRow[] => [],
-  );
-  const title = t('Add Model');
-  const picked = await vscode.window.showQuickPick<ModelRow>(
-    known.then((found) => [...rows, ...found]),
-    { title, matchOnDescription: true, matchOnDetail: true },
-  );
-  return await picked?.ask?.();
+  return await (await choose(rows, server))?.ask?.();
+}
+
+/** The ways at once; what is on this machine when it has been looked at, which may take seconds. */
+async function choose(ways: readonly ModelRow[], server: Server): Promise<ModelRow | undefined> {
+  const picker = vscode.window.createQuickPick<ModelRow>();
+  picker.title = t('Add Model');
+  picker.matchOnDescription = true;
+  picker.matchOnDetail = true;
+  picker.items = ways;
+  picker.busy = true;
+  server
+    .request('listLibrary', {})
+    .then((models) => {
+      const known = models.filter(({ source }) => source !== 'embedded');
+      if (known.length === 0) return;
+      const separator: ModelRow = { label: t('on this machine'), kind: vscode.QuickPickItemKind.Separator };
+      picker.items = [...ways, separator, ...known.map(knownRow)];
+    })
+    // What is there already is only a convenience: the ways stay.
+    .catch(() => undefined)
+    .finally(() => {
+      picker.busy = false;
+    });
+  try {
+    return await new Promise((resolve) => {
+      picker.onDidAccept(() => resolve(picker.selectedItems[0]));
+      picker.onDidHide(() => resolve(undefined));
+      picker.show();
+    });
+  } finally {
+    picker.dispose();
+  }
+}
+
+function knownRow(model: LibraryModel): ModelRow {
+  return { ...libraryRow(model), ask: async () => (model.source === 'added' ? model.path : model.name) };
 }
 
 async function pickPath(options: vscode.OpenDialogOptions): Promise<string | undefined> {

@@ -1,4 +1,3 @@
-import { homedir } from 'node:os';
 import { startDownload } from '../jobs/downloading.ts';
 import { addLocal, listLibrary } from '../jobs/library.ts';
 import type { ClientHandlers } from '../protocol/client.ts';
@@ -13,8 +12,7 @@ export function libraryHandlers({
     listLibrary: () => listLibrary(),
     async addModel({ model }) {
       requireTrust(settings());
-      // The editor names files in full.
-      const found = await addLocal(model, homedir());
+      const found = await addLocal(model);
       return 'model' in found ? found : { job: startDownload(downloads, found.download) };
     },
   };

@@ -13,7 +13,7 @@ export function createMeter(now: () => number = () => performance.now()): (done:
   return (done, total) => {
     const at = now();
     const last = samples.at(-1);
-    // What an earlier try left comes at once, and is no speed.
+    // A part that did not fit was thrown away: it begins again.
     if (last && done < last.done) samples = [];
     if (!last || at - last.at >= 100) samples.push({ at, done });
     samples = samples.filter((sample, index) => at - sample.at <= windowSeconds * 1000 || index === samples.length - 1);

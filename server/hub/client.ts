@@ -17,6 +17,8 @@ export interface HubFile {
 export interface HubRepository {
   readonly repository: string;
   readonly commit: string;
+  /** What the hub read in the header of its GGUF files. */
+  readonly architecture?: string;
   readonly files: readonly HubFile[];
 }
 
@@ -33,6 +35,7 @@ const commit = hex(40);
 /** Whatever else the hub says is left alone. */
 const modelInfo = v.object({
   sha: commit,
+  gguf: v.nullish(v.object({ architecture: v.nullish(v.string()) })),
   siblings: v.array(
     v.object({
       rfilename: v.string(),
@@ -80,8 +83,9 @@ export async function askRepository(
       `${new URL(url).host} says of ${repository} what Palate does not understand (${v.getDotPath(issue) ?? 'the answer'}: ${issue.message}).`,
     );
   }
-  const { sha, siblings } = parsed.output;
-  return { repository, commit: sha, files: siblings.map(hubFile) };
+  const { sha, siblings, gguf } = parsed.output;
+  const architecture = gguf?.architecture ?? undefined;
+  return { repository, commit: sha, files: siblings.map(hubFile), ...(architecture !== undefined && { architecture }) };
 }
 
 /** Size and checksum of a file from the headers of its address, for a hub whose list does not have them. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
-import { familyOf } from '../engine/weights/families.ts';
+import { familyList, familyOf, isFamilyName } from '../engine/weights/families.ts';
 import { readHuggingFaceConfig } from '../engine/weights/huggingface.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
@@ -35,12 +35,13 @@ export type AddedNow = { readonly model: LibraryModel } | { readonly download: s
 /**
  * Adds what is on this machine: a path is checked and remembered, a model of the hub is found where it lies.
  *
- * @param asked a path, absolute or from `folder`, or a model of the hub
+ * @param asked a path, or a model of the hub
+ * @param folder from which a path may lead; absent: a path is one from the root
  * @throws UserError where it is neither, or no model that Palate reads
  */
-export async function addLocal(asked: string, folder: string, name?: string): Promise<AddedNow> {
-  const path = /^~(?=[/\\]|$)/.test(asked) ? join(homedir(), asked.slice(1)) : resolve(folder, asked);
-  if (existsSync(path)) {
+export async function addLocal(asked: string, folder?: string, name?: string): Promise<AddedNow> {
+  const path = /^~(?=[/\\]|$)/.test(asked) ? join(homedir(), asked.slice(1)) : resolve(folder ?? '/', asked);
+  if ((folder !== undefined || isAbsolute(asked)) && existsSync(path)) {
     await modelDescription(path);
     const added = rememberModel(path, name);
     return { model: await describe({ ...added, source: 'added' }) };
@@ -78,6 +79,12 @@ export async function download(
   const path = await downloadModel(reference, {
     signal,
     progress,
+    accept(architecture) {
+      if (isFamilyName(architecture)) return;
+      throw new UserError(
+        `${text} is of the architecture ${JSON.stringify(architecture)}; Palate reads models of the types ${familyList}.`,
+      );
+    },
     async check(place, what) {
       if (what === 'configuration') readHuggingFaceConfig(place);
       else await modelDescription(place);

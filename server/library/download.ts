@@ -34,6 +34,8 @@ export interface DownloadOptions {
   readonly signal: AbortSignal;
   /** Bytes of all files together. */
   progress(done: number, total: number): void;
+  /** Throws where no GGUF file of the architecture can be used; asked where the hub says it. */
+  accept?(architecture: string): void;
   /** Holds what has come so far against what Palate can use, before the weights are downloaded, and at the end. */
   check(path: string, what: 'configuration' | 'model'): void | Promise<void>;
   /** The person's folder of Palate; default palateHome(). */
@@ -57,6 +59,7 @@ export async function downloadModel(reference: HubReference, options: DownloadOp
   const access = hubAccess(env);
   const repository = await askRepository(access, reference, signal);
   const { gguf, files, index } = selectFiles(reference, repository);
+  if (gguf !== undefined && repository.architecture !== undefined) options.accept?.(repository.architecture);
   const record: Omit<DownloadRecord, 'bytes'> = {
     version: 1,
     repository: reference.repository,
@@ -97,7 +100,8 @@ export async function downloadModel(reference: HubReference, options: DownloadOp
     await knowSizes(fetching, shards);
     await requireSpace(fetching, record);
     for (const { name } of [...files.filter((file) => !isSmall(file)), ...shards]) await fetchFile(fetching, name);
-    await options.check(gguf === undefined ? staging : join(staging, localName(gguf)), 'model');
+    removeOthers(fetching);
+    await checkWhole(fetching, reference, gguf);
     signal.throwIfAborted();
     rmSync(place, { recursive: true, force: true });
     renameSync(staging, place);
@@ -150,7 +154,12 @@ async function knowSizes(fetching: Fetching, files: readonly HubFile[]): Promise
   for (const listed of files) {
     const complete = listed.bytes !== undefined && listed.sum !== undefined;
     const file = complete ? listed : { ...listed, ...(await askFile(access, repository, listed.name, options.signal)) };
-    if (file.bytes === undefined || known.has(file.name)) continue;
+    if (known.has(file.name)) continue;
+    if (file.bytes === undefined || file.sum === undefined) {
+      throw new UserError(
+        `${access.endpoint} says no size or no checksum of ${repository.repository}, ${JSON.stringify(file.name)}: nothing that cannot be checked is downloaded.`,
+      );
+    }
     known.set(file.name, { ...file, bytes: file.bytes });
     fetching.total += file.bytes;
   }
@@ -195,6 +204,26 @@ async function fetchFile(fetching: Fetching, name: string): Promise<void> {
   );
   fetching.done = before + (bytes ?? 0);
   options.progress(fetching.done, total);
+}
+
+/** What another commit had and this one has not must not become part of the model. */
+function removeOthers({ staging, known }: Fetching): void {
+  const own = new Set([recordName, ...[...known.keys()].map(localName)]);
+  for (const name of readdirSync(staging)) {
+    if (!own.has(name)) rmSync(join(staging, name), { recursive: true, force: true });
+  }
+}
+
+async function checkWhole({ staging, options }: Fetching, reference: HubReference, gguf?: string): Promise<void> {
+  try {
+    await options.check(gguf === undefined ? staging : join(staging, localName(gguf)), 'model');
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    const name = referenceText(reference);
+    throw new UserError(`${error.message} \`palate model remove ${name}\` deletes what has come of it.`, {
+      cause: error,
+    });
+  }
 }
 
 const localName = (name: string) => name.split('/').at(-1) ?? name;

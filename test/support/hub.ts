@@ -12,6 +12,8 @@ export interface FakeRepository {
   listed?: string[];
   /** What a token must be to read the files; the list is open to all. */
   gatedFor?: string;
+  /** What the list says of its GGUF files. */
+  architecture?: string;
   /** The list says names only, as some mirrors' do. */
   bare?: boolean;
 }
@@ -125,7 +127,7 @@ function answerHub(
 
 const isLarge = (name: string) => /\.(safetensors|gguf)$/.test(name);
 
-function listing(id: string, { commit, files, listed = [], bare }: FakeRepository) {
+function listing(id: string, { commit, files, listed = [], bare, architecture }: FakeRepository) {
   const facts = (name: string, content: Buffer) => {
     if (bare) return {};
     const lfs = { sha256: sha256(content), size: content.length, pointerSize: 134 };
@@ -135,7 +137,8 @@ function listing(id: string, { commit, files, listed = [], bare }: FakeRepositor
     ...Object.entries(files).map(([rfilename, content]) => ({ rfilename, ...facts(rfilename, content) })),
     ...listed.map((rfilename) => ({ rfilename, ...facts(rfilename, Buffer.alloc(1)) })),
   ];
-  return { id, sha: commit, private: false, gated: false, siblings };
+  const gguf = architecture === undefined ? {} : { gguf: { architecture, total: 1 } };
+  return { id, sha: commit, private: false, gated: false, siblings, ...gguf };
 }
 
 /** As `serve`, whole where the version is another one than If-Range names. */

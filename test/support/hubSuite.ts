@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseReference } from '../../server/hub/reference.ts';
 import { type DownloadOptions, downloadModel } from '../../server/library/download.ts';
+import { packageRoot } from '../../server/paths.ts';
 import type { Answer } from './fileServer.ts';
 import { type Asked, type FakeHub, type FakeRepository, fakeHub, sha256 } from './hub.ts';
 import { temporaryFolder } from './temporary.ts';
@@ -91,3 +93,34 @@ export function stall(content: Buffer, bytes: number): Answer {
     response.writeHead(200, headers).write(content.subarray(0, bytes));
   };
 }
+
+/** A hub with a small real model as org/name, and an environment of its own that names it. Inside `describe`, first. */
+export function realModelHub() {
+  const temporary = temporaryFolder();
+  const env: Record<string, string> = {};
+  let hub: FakeHub | undefined;
+  before(async () => {
+    const names = readdirSync(goldenModel, { withFileTypes: true }).filter((entry) => entry.isFile());
+    const files = Object.fromEntries(names.map(({ name }) => [name, readFileSync(join(goldenModel, name))]));
+    hub = await fakeHub({ 'org/name': { commit, files } });
+    const folder = (name: string) => join(temporary.path, name);
+    Object.assign(env, {
+      HF_ENDPOINT: hub.url,
+      HF_HOME: folder('hf'),
+      HF_HUB_CACHE: folder('hf/hub'),
+      HF_TOKEN_PATH: folder('hf/token'),
+      PALATE_HOME: folder('home'),
+    });
+  });
+  after(() => hub?.close());
+  return {
+    temporary,
+    env,
+    get hub(): FakeHub {
+      return hub as FakeHub;
+    },
+  };
+}
+
+/** 17,568 weights. */
+export const goldenModel = join(packageRoot(), 'test', 'support', 'golden', 'tied');

@@ -84,6 +84,19 @@ describe('a model of the hub', () => {
     );
   });
 
+  it('takes nothing over of another commit that the new one does not have', async () => {
+    await open();
+    suite.hub.cdn['model.safetensors'] = stall(folderFiles()['model.safetensors'], 100_000);
+    await stopAfter(50_000);
+    const { 'model.safetensors': _, ...files } = folderFiles();
+    const shard = 'model-00001-of-00001.safetensors';
+    const index = Buffer.from(JSON.stringify({ weight_map: { a: shard } }));
+    const sharded = { ...files, 'model.safetensors.index.json': index, [shard]: Buffer.alloc(100) };
+    suite.hub.repositories['org/name'] = { commit: laterCommit, files: sharded };
+    const path = await get('org/name');
+    assert.deepEqual(readdirSync(path).sort(), [...Object.keys(sharded), 'palate-download.json'].sort());
+  });
+
   it('begins anew where the storage has another version under the same name', async () => {
     await open();
     const content = folderFiles()['model.safetensors'];

@@ -95,6 +95,21 @@ describe('a model of the hub is refused', () => {
     assert.equal(asked('model.safetensors').length, 0);
   });
 
+  it('a GGUF file of an architecture that the hub names and Palate does not read is not begun', async () => {
+    await open({ files: { 'm.gguf': Buffer.from('GGUF') }, architecture: 'gemma9' });
+    const accept = (architecture: string) => {
+      throw new Error(`no ${architecture}`);
+    };
+    await assert.rejects(get('org/name', {}, { accept }), /no gemma9/);
+    assert.equal(suite.hub.asked.length, 1);
+  });
+
+  it('what cannot be checked is not downloaded', async () => {
+    await open({ bare: true });
+    suite.hub.answers[`/org/name/resolve/${commit}/config.json`] = (_, response) => response.writeHead(200).end();
+    await assert.rejects(get('org/name'), /says no size or no checksum of org\/name, "config\.json"/);
+  });
+
   it('what does not fit on the disk is not begun', async () => {
     await open();
     const huge = { rfilename: 'model.safetensors', size: 2 ** 52, lfs: { sha256: 'a'.repeat(64), size: 2 ** 52 } };
