@@ -16,7 +16,7 @@ import {
   unreachable,
 } from '../hub/client.ts';
 import { type HubReference, mainRevision, referenceText } from '../hub/reference.ts';
-import { selectFiles, selectShards } from '../hub/select.ts';
+import { type Selection, selectFiles, selectShards } from '../hub/select.ts';
 import type { HubEnvironment } from '../hub/settings.ts';
 import { shardNames } from '../hub/snapshot.ts';
 import { describeHolder, type Lock, takeLock } from '../lock.ts';
@@ -58,16 +58,10 @@ export async function downloadModel(reference: HubReference, options: DownloadOp
   const { signal, home = palateHome(), env = process.env } = options;
   const access = hubAccess(env);
   const repository = await askRepository(access, reference, signal);
-  const { gguf, files, index } = selectFiles(reference, repository);
+  const selection = selectFiles(reference, repository);
+  const { gguf } = selection;
   if (gguf !== undefined && repository.architecture !== undefined) options.accept?.(repository.architecture);
-  const record: Omit<DownloadRecord, 'bytes'> = {
-    version: 1,
-    repository: reference.repository,
-    revisions: [reference.revision ?? mainRevision],
-    commit: repository.commit,
-    ...(gguf !== undefined && { file: gguf }),
-    begunAt: new Date().toISOString(),
-  };
+  const record = newRecord(reference, repository.commit, gguf);
   const place = downloadFolder(record, home);
   const path = gguf === undefined ? place : join(place, localName(gguf));
   if (existsSync(path)) {
@@ -76,30 +70,22 @@ export async function downloadModel(reference: HubReference, options: DownloadOp
   }
   const lock = hold(place, reference);
   try {
-    const staging = adopt(place);
-    const beating = (done: number, total: number) => {
+    const progress = (done: number, total: number) => {
       lock.beat();
       options.progress(done, total);
     };
+    const staging = adopt(place);
     const fetching: Fetching = {
       access,
       repository,
+      record,
       staging,
-      options: { ...options, progress: beating },
+      options: { ...options, progress },
       known: new Map(),
       total: 0,
       done: 0,
     };
-    const isSmall = ({ name }: HubFile) => !/\.(safetensors|gguf)$/i.test(name);
-    await knowSizes(fetching, files);
-    await requireSpace(fetching, record);
-    for (const { name } of files.filter(isSmall)) await fetchFile(fetching, name);
-    if (gguf === undefined) await options.check(staging, 'configuration');
-    const shards =
-      index === undefined ? [] : selectShards(reference, shardNames(join(staging, index)) ?? [], repository);
-    await knowSizes(fetching, shards);
-    await requireSpace(fetching, record);
-    for (const { name } of [...files.filter((file) => !isSmall(file)), ...shards]) await fetchFile(fetching, name);
+    await fetchAll(fetching, reference, selection);
     removeOthers(fetching);
     await checkWhole(fetching, reference, gguf);
     signal.throwIfAborted();
@@ -113,9 +99,33 @@ export async function downloadModel(reference: HubReference, options: DownloadOp
   }
 }
 
+function newRecord({ repository, revision = mainRevision }: HubReference, commit: string, gguf?: string): NewRecord {
+  const file = gguf === undefined ? {} : { file: gguf };
+  return { version: 1, repository, revisions: [revision], commit, ...file, begunAt: new Date().toISOString() };
+}
+
+/** Small files first: they may already show that the model cannot be used. */
+async function fetchAll(fetching: Fetching, reference: HubReference, selection: Selection): Promise<void> {
+  const { repository, staging, options } = fetching;
+  const { gguf, files, index } = selection;
+  const isSmall = ({ name }: HubFile) => !/\.(safetensors|gguf)$/i.test(name);
+  await knowSizes(fetching, files);
+  await requireSpace(fetching);
+  for (const { name } of files.filter(isSmall)) await fetchFile(fetching, name);
+  if (gguf === undefined) await options.check(staging, 'configuration');
+  const names = index === undefined ? [] : (shardNames(join(staging, index)) ?? []);
+  const shards = selectShards(reference, names, repository);
+  await knowSizes(fetching, shards);
+  await requireSpace(fetching);
+  for (const { name } of [...files.filter((file) => !isSmall(file)), ...shards]) await fetchFile(fetching, name);
+}
+
+type NewRecord = Omit<DownloadRecord, 'bytes'>;
+
 interface Fetching {
   readonly access: HubAccess;
   readonly repository: HubRepository;
+  readonly record: NewRecord;
   readonly staging: string;
   readonly options: DownloadOptions;
   /** Files with their sizes. */
@@ -166,8 +176,7 @@ async function knowSizes(fetching: Fetching, files: readonly HubFile[]): Promise
 }
 
 /** What is to come must fit; the record says how much the whole is. */
-async function requireSpace(fetching: Fetching, record: Omit<DownloadRecord, 'bytes'>): Promise<void> {
-  const { staging, known, total, repository } = fetching;
+async function requireSpace({ staging, known, total, repository, record }: Fetching): Promise<void> {
   writeFileSync(join(staging, recordName), `${JSON.stringify({ ...record, bytes: total }, null, 2)}\n`);
   const there = readdirSync(staging).map((name) => statSync(join(staging, name), { throwIfNoEntry: false })?.size ?? 0);
   const missing = total - there.reduce((sum, bytes) => sum + bytes, 0);
