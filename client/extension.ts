@@ -101,6 +101,11 @@ export const commands: Readonly<Record<string, Command>> = {
     serverDown: 'without',
     untrusted: 'works',
   },
+  'palate.addModel': {
+    load: async () => (await import('./commands/addModel.ts')).run,
+    serverDown: 'start',
+    untrusted: 'refuse',
+  },
   'palate.chooseModel': {
     load: async () => (await import('./commands/chooseModel.ts')).run,
     serverDown: 'start',

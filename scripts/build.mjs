@@ -86,6 +86,9 @@ const common = {
   write: false,
 };
 
+/** jsonc-parser's CommonJS asks for its own files in a way that no bundler follows. */
+const modulesFirst = ['module', 'main'];
+
 /** Programs, scripts and tests: packages stay outside, what two of them share is a chunk. */
 const nodePrograms = (entryPoints) => ({
   entryPoints,
@@ -102,8 +105,7 @@ const packagedPrograms = (entryPoints, external) => ({
   ...nodePrograms(entryPoints),
   packages: 'bundle',
   external,
-  // Modules first: jsonc-parser's CommonJS asks for its own files in a way that no bundler follows.
-  mainFields: ['module', 'main'],
+  mainFields: modulesFirst,
   // CommonJS packages that are bundled ask for Node's own modules by `require`, which an ES module has not.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
@@ -117,6 +119,7 @@ const extensionHost = (entryPoints) => ({
   outExtension: { '.js': '.cjs' },
   platform: 'node',
   target: 'node20',
+  mainFields: modulesFirst,
   external: ['vscode'],
 });
 

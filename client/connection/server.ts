@@ -27,6 +27,7 @@ const repeatable: ReadonlySet<ClientMethod> = new Set<ClientMethod>([
   'readRun',
   'listModels',
   'engineMemory',
+  'listLibrary',
   'doctor',
   'tensorflowState',
 ]);

@@ -1,12 +1,22 @@
+import { UserError } from '../errors.ts';
+import { parseReference } from '../hub/reference.ts';
+import { namedModel } from '../library/names.ts';
 import { type EngineName, engineNames, type Precision, precisions } from '../protocol/types.ts';
 import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './command.ts';
 
 /** Flags that several commands share. */
+/** What the engine is given is a path: a name becomes that of the copy on this machine. */
+const modelText = (help: string) => ({
+  ...textFlag('MODEL', help),
+  parse: (_: string, text: string | undefined) => modelPath(text ?? ''),
+});
 export const modelFlag = required(
-  textFlag('PATH', 'the base model: a GGUF file or a Hugging Face folder of the Llama family or GPT-2'),
+  modelText(
+    'the base model: a GGUF file or a Hugging Face folder of the Llama family or GPT-2, or a name of `palate model list`',
+  ),
 );
 /** Where a project will do instead. */
-export const optionalModelFlag = textFlag('PATH', `${modelFlag.help}; absent: the project's`);
+export const optionalModelFlag = modelText(`${modelFlag.help}; absent: the project's`);
 export const projectFlag = textFlag('DIR', 'the project (default: the folder with palate.json here or above)');
 export const adapterFlag = textFlag('DIR', 'a PEFT adapter folder on that model');
 export const jsonFlag = switchFlag('results as JSON lines on stdout, a summary line last');
@@ -30,3 +40,10 @@ export const threadsFlag = numberFlag(
     whole: true,
   },
 );
+
+/** A path is left as it is: whoever opens it says what is wrong with it. */
+function modelPath(model: string): string {
+  const { path, named, problem } = namedModel('.', model);
+  if (problem !== undefined && (named || parseReference(model))) throw new UserError(`--model ${model}: ${problem}`);
+  return named ? path : model;
+}

@@ -15,6 +15,7 @@ import type { ClientHandlers } from '../protocol/client.ts';
 import type { Job, ProjectFolder, ProjectInfo } from '../protocol/types.ts';
 import { scoreText } from '../scores/scoreFile.ts';
 import { labelHandlers } from './labelHandlers.ts';
+import { libraryHandlers } from './libraryHandlers.ts';
 import { requireTrust, type ServerState } from './serverState.ts';
 
 /** What the server answers the editor: one function a method. */
@@ -28,6 +29,7 @@ export function createHandlers(state: ServerState): ClientHandlers {
     tensorflowState,
     setUpTensorflow,
     stopTensorflowSetup,
+    ...libraryHandlers(state),
   };
 }
 
@@ -99,7 +101,7 @@ function jobHandlers(
   | 'scoreText'
   | 'outcome'
 > {
-  const { queue, projects, settings, scorerOf } = state;
+  const { queue, downloads, projects, settings, scorerOf } = state;
   /** Opens a project in which something is to be computed. */
   const trusted = (project: ProjectFolder): Promise<JobParts> => {
     requireTrust(settings());
@@ -113,15 +115,17 @@ function jobHandlers(
     resumeRun: async ({ project, run }) => jobOf(await resumeTraining(await trusted(project), run)),
     stopJob({ job: id, forget = false }) {
       const job = queue.find(id);
+      if (!job && downloads.find(id)) return { stopping: downloads.stop(id) };
       if (!job) throw new UserError('That job has ended.');
       const ending = forget ? 'forgotten' : 'stopped';
       const { run, project, kind } = job;
-      const note = () => run !== undefined && kind === 'train' && noteEnding(project, run, ending);
+      const note = () =>
+        project !== undefined && run !== undefined && kind === 'train' && noteEnding(project, run, ending);
       const stopping = queue.stop(id, note);
       if (!stopping && forget) note();
       return { stopping };
     },
-    listJobs: () => queue.list(),
+    listJobs: () => [...queue.list(), ...downloads.list()],
     async scoreFile({ project, file }) {
       const parts = await trusted(project);
       return jobOf(await startScoring(parts, await scorerOf(parts.project), file));

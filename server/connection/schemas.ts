@@ -95,6 +95,8 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   listModels: project,
   engineMemory: v.strictObject({}),
   chooseModel: v.strictObject({ ...inProject, id: name }),
+  listLibrary: v.strictObject({}),
+  addModel: v.strictObject({ model: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
   tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
   setUpTensorflow: v.strictObject({ from: v.nullable(name) }),

@@ -20,6 +20,8 @@ export interface ServerState {
   readonly parts: ServerParts;
   readonly engine: OpenEngineHost;
   readonly queue: JobQueue;
+  /** Downloads: they wait for no engine. */
+  readonly downloads: JobQueue;
   readonly projects: Projects;
   readonly notifier: Notifier;
   readonly settings: () => ServerSettings;

@@ -5,6 +5,7 @@
  * message is a sentence for the person. Large data goes by path or page. No imports but types.
  */
 
+import type { LibraryModel } from './library.ts';
 import type { EngineMemory } from './memory.ts';
 import type {
   CompareQueue,
@@ -14,17 +15,14 @@ import type {
   ExportSummary,
   Job,
   LabelProgress,
-  Outcome,
   ProjectFolder,
   ProjectInfo,
-  ProjectModel,
   Recorded,
-  RunHistory,
-  RunSummary,
   ScoredText,
   Skip,
   TrainingForecast,
 } from './project.ts';
+import type { Outcome, ProjectModel, RunHistory, RunSummary } from './runs.ts';
 import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
 import type { EngineName, Precision, StageName } from './types.ts';
 
@@ -141,6 +139,16 @@ export interface ClientMethods {
   engineMemory: { params: Record<string, never>; result: EngineMemory | null };
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
+  /** The base models on this machine, whatever the project. Each is looked at: it may take seconds. */
+  listLibrary: { params: Record<string, never>; result: readonly LibraryModel[] };
+  /**
+   * Adds a model by its absolute path, or one of the hub (org/name). What is on this machine is answered at once; else a
+   * job downloads it, after which the same request answers it.
+   */
+  addModel: {
+    params: { readonly model: string };
+    result: { readonly model: LibraryModel } | { readonly job: Job };
+  };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };
 
   /** The native part of TensorFlow. With `check` a process of its own loads it and computes a gradient. */

@@ -3,7 +3,9 @@
  * way there. Every one of them is plain JSON. No imports but types.
  */
 
+export type * from './library.ts';
 export type * from './project.ts';
+export type * from './runs.ts';
 
 export interface ChatMessage {
   readonly role: string;

@@ -1,12 +1,13 @@
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
+import { embeddedModel } from '../library/names.ts';
 import { writeFileAtomically } from './atomicFile.ts';
 import { promptsFolder, responsesFolder } from './content.ts';
 import { feedbackFolder } from './feedbackIndex.ts';
 import { fileError, isAbsent } from './fileErrors.ts';
 import { preparePalateFolder, writeNew } from './palateFolder.ts';
-import { embeddedModel, modelProblem, projectFile, projectVersion } from './projectConfig.ts';
+import { modelProblem, projectFile, projectVersion } from './projectConfig.ts';
 import { sampleGuidelines, samplePrompts } from './samplePrompts.ts';
 
 const mergeRule = `${feedbackFolder}/*.jsonl merge=union`;

@@ -35,7 +35,16 @@ describe('manifest of the editor', () => {
     const works = Object.entries(commands)
       .filter(([, { untrusted }]) => untrusted === 'works')
       .map(([id]) => id);
-    for (const id of ['generate', 'train', 'resume', 'scoreFile', 'scoreSelection', 'chooseModel', 'newProject']) {
+    for (const id of [
+      'generate',
+      'train',
+      'resume',
+      'scoreFile',
+      'scoreSelection',
+      'chooseModel',
+      'addModel',
+      'newProject',
+    ]) {
       assert.ok(!works.includes(`palate.${id}`), id);
     }
     for (const id of ['label', 'undo', 'redo', 'exportPreferences', 'stop', 'doctor', 'setAnnotator']) {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { projectSchemaText, schemaFile } from '../../../scripts/support/projectSchema.ts';
 import { UserError } from '../../../server/errors.ts';
 import { packageRoot } from '../../../server/paths.ts';
-import { readProjectConfig, resolveModel } from '../../../server/store/projectConfig.ts';
+import { readProjectConfig } from '../../../server/store/projectConfig.ts';
 import { projects, rowsOf } from '../../support/project.ts';
 
 describe('palate.json', () => {
@@ -102,11 +101,7 @@ describe('palate.json', () => {
     assert.equal((await store.config()).compare.seed, 8, 'and is right again when it is');
   });
 
-  it('names the model from its own folder, the home folder, or the embedded one', async () => {
-    assert.equal(resolveModel('/p', 'embedded'), join(packageRoot(), 'models', 'tiny'));
-    assert.equal(resolveModel('/p', 'm/x.gguf'), '/p/m/x.gguf');
-    assert.equal(resolveModel('/p', '/abs'), '/abs');
-    assert.equal(resolveModel('/p', '~/m'), join(homedir(), 'm'));
+  it('says which model is not there', async () => {
     const files = project({ 'palate.json': '{ "version": 1, "model": "absent.gguf" }' });
     const { problems } = await (await files.open()).info();
     assert.match(problems[0], /^palate\.json: model is "absent\.gguf", but there is no .*absent\.gguf\. Give/);
