@@ -5,18 +5,20 @@
  * @param responses ids of the two responses, sorted
  */
 export function draw(
-  purpose: 'sides' | 'repeat',
+  purpose: keyof typeof purposes,
   seed: number,
   annotator: string,
   responses: readonly [string, string],
 ): number {
-  let hash = mixed(0, purpose === 'sides' ? 1 : 2);
+  let hash = mixed(0, purposes[purpose]);
   hash = mixed(hash, seed | 0);
   hash = mixed(hash, Math.floor(seed / 2 ** 32) | 0);
   for (let k = 0; k < annotator.length; k++) hash = mixed(hash, annotator.charCodeAt(k));
   for (const id of responses) hash = mixed(hash, Number.parseInt(id.slice(0, 8), 16) | 0);
   return finished(hash) / 2 ** 32;
 }
+
+const purposes = { sides: 1, repeat: 2, gold: 3 } as const;
 
 function mixed(hash: number, word: number): number {
   let key = Math.imul(word, 0xcc9e2d51);
