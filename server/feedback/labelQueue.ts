@@ -5,6 +5,7 @@ import { kinds } from '../store/eventColumns.ts';
 import { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import { drawsOf } from './draws.ts';
+import { isGoldPlace, openGold } from './goldPlaces.ts';
 import { PairTable } from './pairTable.ts';
 import { Tally } from './tally.ts';
 
@@ -32,6 +33,7 @@ export class LabelQueue {
   #table: PairTable | undefined;
   #settings: AskingSettings = { repeat: 0, seed: 0 };
   #tallies = new Map<AnnotatorLabels, Tally>();
+  #gold: readonly (readonly [number, number])[] = [];
   /** Labels of all annotators, by prompt. */
   #seen = new Int32Array(0);
 
@@ -48,6 +50,10 @@ export class LabelQueue {
     const pacer = new Pacer();
     this.#settings = settings;
     this.#table = await PairTable.of(content, this.#numbers, pacer);
+    this.#gold = content.gold.pairs.map(({ chosen, rejected }) => {
+      const [a, b] = [this.#numbers.number(chosen.id), this.#numbers.number(rejected.id)];
+      return [Math.min(a, b), Math.max(a, b)];
+    });
     this.#seen = new Int32Array(this.#table.prompts);
     this.#tallies = new Map();
     for (const labels of annotators) {
@@ -79,7 +85,32 @@ export class LabelQueue {
       if (late === -1) break;
       ask(low[late], high[late], true);
     }
-    return asked;
+    return this.#withGold(labels, asked, taken, held.length).slice(0, count);
+  }
+
+  /** Puts gold questions where they are due: at one place of twelve, which annotator and seed decide. */
+  #withGold(
+    labels: AnnotatorLabels,
+    asked: readonly Asked[],
+    taken: ReadonlySet<ComparisonKey>,
+    held: number,
+  ): Asked[] {
+    if (this.#gold.length === 0) return [...asked];
+    const open = openGold(this.#gold, labels, taken);
+    const mixed: Asked[] = [];
+    let place = labels.standing.length + held;
+    for (const one of asked) {
+      if (isGoldPlace(place, this.#settings.seed, labels.name)) {
+        const pair = open.next();
+        if (!pair.done) {
+          mixed.push(this.asked(labels, ...pair.value, false));
+          place++;
+        }
+      }
+      mixed.push(one);
+      place++;
+    }
+    return mixed;
   }
 
   /** How the annotator sees a pair: by chance, the repetition the other way round than it was decided. */

@@ -142,6 +142,15 @@ async function projectChecks(folder: ProjectFolder, store: ProjectStore): Promis
     if (bavail * bsize >= enoughDisk) return `${gigabytes(bavail * bsize)} free`;
     throw new Error(`only ${gigabytes(bavail * bsize)} free: a run of a real model may not fit.`);
   });
+  for (const { name, decisions, prefersA, gold } of (await store.agreement()).annotators) {
+    const share = (part: number, of: number) => `${Math.round((100 * part) / of)} % of ${of}`;
+    const facts = [
+      `${decisions} decided`,
+      ...(prefersA.of > 0 ? [`A preferred in ${share(prefersA.share * prefersA.of, prefersA.of)}`] : []),
+      ...(gold.pairs > 0 ? [`right in ${share(gold.right, gold.pairs)} gold questions`] : []),
+    ];
+    checks.push({ name: `Annotator ${name}`, ok: true, message: facts.join(', ') });
+  }
   const holder = trainingHolder(folder);
   const path = trainingLockPath(folder);
   const message = holder

@@ -84,6 +84,8 @@ export interface RecordedEvent {
   readonly scale?: number;
   readonly comment?: string;
   readonly reason?: string;
+  /** It was a gold question; absent where the project does not tell. */
+  readonly gold?: 'agrees' | 'differs';
   readonly ms: number;
   /** In the order shown. Absent: the response is no longer in the project. */
   readonly shown: readonly [ShownResponse, ShownResponse];

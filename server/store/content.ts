@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Modality, Prompt, Response } from '../protocol/types.ts';
 import { type ContentFile, PromptFile, ResponseFile } from './contentFile.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
+import { type Gold, GoldFile, goldFolder, goldOf, noGold } from './gold.ts';
 import { ImageFiles } from './images.ts';
 import { Pacer } from './pacer.ts';
 
@@ -30,6 +31,7 @@ export interface ContentSnapshot {
   readonly prompts: readonly PromptContent[];
   /** By id. */
   readonly responses: ReadonlyMap<string, KnownResponse>;
+  readonly gold: Gold;
   readonly problems: readonly string[];
 }
 
@@ -43,10 +45,11 @@ export class ProjectContent {
   readonly #images: ImageFiles;
   readonly #prompts = new Map<string, PromptFile>();
   readonly #responses = new Map<string, ResponseFile>();
+  readonly #gold = new Map<string, GoldFile>();
   #folderProblems: string[] = [];
   #picturesLookedAt = Number.NEGATIVE_INFINITY;
   #picturesTook = 0;
-  snapshot: ContentSnapshot = { prompts: [], responses: new Map(), problems: [] };
+  snapshot: ContentSnapshot = { prompts: [], responses: new Map(), gold: noGold, problems: [] };
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -69,10 +72,11 @@ export class ProjectContent {
     const problems: string[] = [];
     const prompts = await this.#refreshFolder(promptsFolder, this.#prompts, PromptFile, problems);
     const responses = await this.#refreshFolder(responsesFolder, this.#responses, ResponseFile, problems);
+    const gold = await this.#refreshFolder(goldFolder, this.#gold, GoldFile, problems);
     const hashed = await this.#refreshPictures(pictures || responses);
     const other = problems.join('\n') !== this.#folderProblems.join('\n');
     this.#folderProblems = problems;
-    if (!prompts && !responses && !hashed && !other) return false;
+    if (!prompts && !responses && !gold && !hashed && !other) return false;
     this.snapshot = await this.#build();
     return true;
   }
@@ -155,8 +159,14 @@ export class ProjectContent {
         responses.set(row.response.id, { response: row.response, prompt: number, modality: modalityOf(row.response) });
       });
     }
-    const files = [...sorted(this.#prompts), ...sorted(this.#responses)];
-    return { prompts, responses, problems: [...this.#folderProblems, ...files.flatMap(({ problems }) => problems)] };
+    const gold = sorted(this.#gold);
+    const files = [...sorted(this.#prompts), ...sorted(this.#responses), ...gold];
+    return {
+      prompts,
+      responses,
+      gold: goldOf(gold),
+      problems: [...this.#folderProblems, ...files.flatMap(({ problems }) => problems)],
+    };
   }
 }
 

@@ -34,10 +34,10 @@ export async function createProject(folder: string, model = embeddedModel): Prom
     await preparePalateFolder(resolve(folder));
     await addMergeRule(path('.gitattributes'));
     if (!(await readdir(path(promptsFolder))).some((name) => /\.(jsonl|ndjson)$/i.test(name))) {
-      const rows = samplePrompts.map((prompt) => JSON.stringify({ prompt }));
+      const rows = samplePrompts(model).map((prompt) => JSON.stringify({ prompt }));
       await writeNew(path(promptsFolder, 'prompts.jsonl'), `${rows.join('\n')}\n`);
     }
-    await writeNew(path('guidelines.md'), sampleGuidelines);
+    await writeNew(path('guidelines.md'), sampleGuidelines(model));
     await writeFileAtomically(path(projectFile), `${JSON.stringify({ version: projectVersion, model }, null, 2)}\n`);
   } catch (error) {
     throw fileError(`Cannot make a project in ${resolve(folder)}`, error);

@@ -57,6 +57,11 @@ export const projectConfig = v.strictObject({
         0.05,
       ),
       seed: setting('Of the order in which the two sides are shown.', whole(0), 0),
+      tellGold: setting(
+        'Whether annotators are told, after a gold question (gold/*.jsonl), if their answer was the right one.',
+        v.boolean(),
+        true,
+      ),
     }),
     {},
   ),

@@ -52,6 +52,24 @@ describe('manifest of the editor', () => {
     }
   });
 
+  it('what is refused there is not offered there either', () => {
+    const refused = Object.entries(commands).flatMap(([id, { untrusted }]) => (untrusted === 'refuse' ? [id] : []));
+    const hidden = (when = '') => when === 'false' || /(^|[^!])\bisWorkspaceTrusted\b/.test(when);
+    for (const id of refused) {
+      const offered = menus.filter(({ command }) => command === id);
+      assert.ok(offered.length > 0, id);
+      assert.ok(
+        contributes.menus.commandPalette.some(({ command }: Contribution) => command === id),
+        id,
+      );
+      for (const { when } of offered) assert.ok(hidden(when), `${id}: ${when}`);
+    }
+    for (const { contents, when } of contributes.viewsWelcome) {
+      const linked = refused.filter((id) => strings[contents.slice(1, -1)].includes(`(command:${id})`));
+      if (linked.length > 0) assert.ok(hidden(when), `${contents}: ${linked} ${when}`);
+    }
+  });
+
   it('menus, keys, welcome texts and the walkthrough name commands that exist', () => {
     const named = [...menus, ...(contributes.keybindings as Contribution[])].flatMap(({ command }) => command ?? []);
     assert.ok(named.length > 30);
@@ -61,7 +79,9 @@ describe('manifest of the editor', () => {
     const completing = [...text.matchAll(/onCommand:([\w.]+)/g)].map(([, command]) => command ?? '');
     assert.ok(linked.length >= 8);
     assert.deepEqual(
-      [...named, ...linked, ...completing].filter((command) => !contributed.includes(command)),
+      [...named, ...linked, ...completing].filter(
+        (command) => !contributed.includes(command) && command !== 'workbench.trust.manage',
+      ),
       [],
     );
   });

@@ -16,7 +16,14 @@ describe('palate.json', () => {
     assert.deepEqual([usable.model, usable.engine, usable.device, usable.seed], ['embedded', 'onnx', 'auto', 0]);
     assert.deepEqual([usable.precision, usable.stages.sft.recompute], ['float32', false]);
     assert.deepEqual(usable.generate, { samples: 2, maxNewTokens: 128, temperature: 1 });
-    assert.deepEqual(usable.compare, { scale: 4, aspects: [], guidelines: 'guidelines.md', repeat: 0.05, seed: 0 });
+    assert.deepEqual(usable.compare, {
+      scale: 4,
+      aspects: [],
+      guidelines: 'guidelines.md',
+      repeat: 0.05,
+      seed: 0,
+      tellGold: true,
+    });
     assert.deepEqual([usable.stages.sft.epochs, usable.stages.reward.epochs, usable.stages.ppo.iterations], [1, 2, 10]);
   });
 
