@@ -5,6 +5,7 @@ import { t } from '../translate.ts';
 import {
   deviceRows,
   engineRows,
+  precisionRows,
   type Row,
   reviewRows,
   runRows,
@@ -54,7 +55,7 @@ async function review(
 }
 
 async function change(
-  what: 'engine' | 'device' | 'run' | 'none',
+  what: 'engine' | 'precision' | 'device' | 'run' | 'none',
   choice: TrainChoice,
   forecast: TrainingForecast,
   runs: readonly RunSummary[],
@@ -62,6 +63,10 @@ async function change(
   if (what === 'engine') {
     const engine = await pick(t('Train: with which engine?'), engineRows(forecast));
     return engine ? { ...choice, engine: engine.value } : choice;
+  }
+  if (what === 'precision') {
+    const precision = await pick(t('Train: in which precision?'), precisionRows(forecast));
+    return precision ? { ...choice, precision: precision.value } : choice;
   }
   if (what === 'device') {
     const device = await pick(t('Train: on which device?'), deviceRows(forecast));

@@ -1,5 +1,5 @@
 import type { TrainRequest } from '../../server/protocol/client.ts';
-import type { EngineName, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
+import type { EngineName, Precision, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
 import { t } from '../translate.ts';
 import { bytes, counted } from './amounts.ts';
 import { stageTitle, whereRunStands } from './stages.ts';
@@ -10,12 +10,13 @@ export type TrainStage = StageName | 'all';
 export interface TrainChoice {
   readonly stage: TrainStage;
   readonly engine?: EngineName;
+  readonly precision?: Precision;
   readonly device?: 'auto' | 'cpu';
   /** Absent: a new run. */
   readonly run?: string;
 }
 
-export type ReviewAction = 'start' | 'engine' | 'device' | 'run' | 'label' | 'none';
+export type ReviewAction = 'start' | 'engine' | 'precision' | 'device' | 'run' | 'label' | 'none';
 
 /** A row of a quick pick. */
 export interface Row<Value> {
@@ -96,6 +97,11 @@ export function reviewRows(
   rows.push(
     { value: 'engine', label: `$(server-process) ${t('Engine: {0}', engineTitle(engine))}`, description: t('change…') },
     {
+      value: 'precision',
+      label: `$(symbol-numeric) ${t('Precision: {0}', precisionTitle(choice.precision ?? forecast.precision))}`,
+      description: t('change…'),
+    },
+    {
       value: 'device',
       label: `$(circuit-board) ${t('Device: {0}', choice.device === 'cpu' ? t('CPU') : forecast.device)}`,
       description: t('change…'),
@@ -130,11 +136,30 @@ export function engineRows(forecast: TrainingForecast): Row<EngineName>[] {
   }));
 }
 
+export function precisionRows(forecast: TrainingForecast): Row<Precision>[] {
+  const details: Readonly<Record<Precision, string>> = {
+    float32: t('The frozen base computes exactly as it does when it answers.'),
+    'int8-base': t(
+      'The linear layers of the frozen base compute in bytes: faster, with a loss within 1 %. Adapters stay in float32. ONNX Runtime on the CPU only.',
+    ),
+  };
+  return (['float32', 'int8-base'] as const).map((value) => ({
+    value,
+    label: precisionTitle(value),
+    ...(value === forecast.precision && { description: t('default') }),
+    detail: details[value],
+  }));
+}
+
 export function deviceRows(forecast: TrainingForecast): Row<'auto' | 'cpu'>[] {
   return [
     { value: 'auto', label: t('Automatic'), description: forecast.device, detail: t('A GPU where there is one.') },
     { value: 'cpu', label: t('CPU'), detail: t('A run that is stopped and gone on with ends with the same bytes.') },
   ];
+}
+
+export function precisionTitle(precision: Precision): string {
+  return precision === 'float32' ? 'float32' : t('int8 base');
 }
 
 export function engineTitle(engine: EngineName): string {

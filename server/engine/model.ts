@@ -4,7 +4,7 @@ import type { OpBuilder } from '../../models/ops.ts';
 import type { Precision } from '../protocol/types.ts';
 import { onnx } from './onnx/program.ts';
 import { largestInt8 } from './onnx/sessions.ts';
-import type { Build, CompileOptions, Packed, Runtime, Session } from './runtime.ts';
+import type { Build, CompileOptions, Packed, Recompute, Runtime, Session } from './runtime.ts';
 import { Int8Weights } from './weights/int8.ts';
 import type { Adapter, BaseModel, Tokenizer } from './weights/types.ts';
 
@@ -113,9 +113,9 @@ export class Model {
     return { ...session, run: (feeds, into) => session.run({ ...bytes, ...feeds }, into) };
   }
 
-  /** Whether a training graph computes its layers again in the backward pass. */
-  recomputes(config: { readonly recompute: boolean }): boolean {
-    return config.recompute || this.runtime.alwaysRecomputes;
+  /** What a training graph computes again in the backward pass. */
+  recomputes(config: { readonly recompute: Recompute }): Recompute {
+    return this.runtime.alwaysRecomputes || config.recompute;
   }
 
   async release(): Promise<void> {

@@ -14,6 +14,9 @@ export interface Runtime {
   release(): Promise<void>;
 }
 
+/** What a backward pass computes again instead of keeping it: each layer, nothing, or what takes little time. */
+export type Recompute = boolean | 'cheap';
+
 /** Makes the outputs of a graph, by name. */
 export type Build = (ops: OpBuilder) => Record<string, Tensor>;
 
@@ -23,6 +26,8 @@ export interface CompileOptions {
    * 'accumulate': one flat output `gradients`, the input `accumulated` plus every gradient in the order `parameters`.
    */
   readonly gradients?: 'each' | 'accumulate';
+  /** Whether values that take little time are computed again for the gradients instead of kept. Default: kept. */
+  readonly recomputeCheap?: boolean;
   /** How products with frozen matrices are computed. Default 'float32'; TensorFlow knows no other. */
   readonly precision?: Precision;
   /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */

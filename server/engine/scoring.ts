@@ -1,7 +1,7 @@
 import { scalarHead } from '../../models/heads.ts';
 import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
+import { type Bucket, bucketFor, pack, type Row, suitedTo } from './batches.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import { predictionRow, rewardRow, type Sequence } from './sequences.ts';
 import { activationBytes } from './weights/memory.ts';
@@ -79,7 +79,7 @@ async function* readHidden(
   { name, temperature = 1, targets, read }: Reading,
 ): AsyncGenerator<Scored, Float32Array[]> {
   const results: Float32Array[] = rows.map(({ reads }) => new Float32Array(reads.length));
-  const bucket = bucketFor(rows, scoreTokens);
+  const bucket = suitedTo([rows], bucketFor(rows, scoreTokens));
   const { batch, time, reads } = bucket;
   const key = `${name}/${batch}x${time}/${reads}/${loraKey(adapter?.lora)}`;
   const bytes = activationBytes(model.config, batch * time, 'score');

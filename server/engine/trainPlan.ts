@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
 import { UserError } from '../errors.ts';
+import { requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
 import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
@@ -12,6 +13,7 @@ import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
 import { stageOrder } from './run/train.ts';
+import type { Recompute } from './runtime.ts';
 import { preferenceSequences, promptIds, responseIds, type Sequence } from './sequences.ts';
 import { type TrainConfig, trainConfig } from './stages/config.ts';
 import { ppoStage } from './stages/ppo.ts';
@@ -20,7 +22,7 @@ import { sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
 import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
-import { activationBytes, checkMemory, gigabytes } from './weights/memory.ts';
+import { activationBytes, checkMemory, gigabytes, type Kept, keptBy } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** Reads configuration, data and model, and says what each stage will do. Throws UserErrors before anything is written. */
@@ -29,10 +31,13 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const config = parseConfig(trainConfig, value, source);
   const ppo = params.maxNewTokens === undefined ? config.ppo : { ...config.ppo, maxNewTokens: params.maxNewTokens };
   const data = readData(params);
-  const runtime = openRuntime(params.engine ?? config.engine, params.threads);
+  const [engine, precision] = [params.engine ?? config.engine, params.precision ?? config.precision];
+  requirePrecision(precision, engine);
+  const runtime = openRuntime(engine, params.threads);
   const opened = await openModel(params.model, params.threads);
-  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime.
-  const model = runtime === undefined ? opened : new Model(opened.base, { runtime });
+  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, in float32.
+  const asOpened = runtime === undefined && precision === opened.precision;
+  const model = asOpened ? opened : new Model(opened.base, { runtime, precision });
   const plans: Record<StageName, () => StagePlan> = {
     sft: () => sftPlan(model, config.sft, data.completions, params),
     reward: () => rewardPlan(model, config.reward, data.preferences, params),
@@ -44,6 +49,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     base: { path: model.base.path, identity: model.base.identity },
     versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...runtime?.versions },
     engine: model.runtime.name,
+    precision,
     threads: threads.count,
     close: async () => {
       if (model !== opened) await model.release();
@@ -177,19 +183,19 @@ function checkTrainingMemory(
   model: Model,
   what: StageName,
   sequences: readonly Sequence[],
-  config: { readonly microBatchTokens: number; readonly recompute: boolean },
+  config: { readonly microBatchTokens: number; readonly recompute: Recompute },
 ): void {
   const { microBatchTokens } = config;
   const recompute = model.recomputes(config);
   const longest = sequences.reduce((most, { prompt, response }) => Math.max(most, prompt.length + response.length), 1);
-  const need = (tokens: number, how: 'train' | 'recompute') =>
+  const need = (tokens: number, how: Kept) =>
     activationBytes(model.config, Math.max(tokens, longest), how) + model.runtime.weightBytes(model.base);
-  const bytes = need(microBatchTokens, recompute ? 'recompute' : 'train');
+  const bytes = need(microBatchTokens, keptBy(recompute));
   checkMemory({
     what: `Training (${what}, micro-batches of ${Math.max(microBatchTokens, longest)} tokens)`,
     bytes,
     wouldFit: (available) => {
-      if (!recompute && need(microBatchTokens, 'recompute') <= available) {
+      if (recompute !== true && need(microBatchTokens, 'recompute') <= available) {
         return `With "recompute": true it would need ${gigabytes(need(microBatchTokens, 'recompute'))}.`;
       }
       return `Lower microBatchTokens (now ${microBatchTokens}); the longest row has ${longest} tokens, which is the least.`;

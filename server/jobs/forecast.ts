@@ -1,7 +1,9 @@
 import { readManifest } from '../engine/run/manifest.ts';
-import { activationBytes, availableMemory, gigabytes } from '../engine/weights/memory.ts';
+import type { Recompute } from '../engine/runtime.ts';
+import { activationBytes, availableMemory, gigabytes, keptBy } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
 import { describeHolder } from '../lock.ts';
+import { precisionProblems } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
 import { type EngineName, engineNames, type StageName, type TrainingForecast } from '../protocol/types.ts';
 import type { ProjectConfig } from '../store/projectConfig.ts';
@@ -25,12 +27,14 @@ export async function forecastTraining(
   const { project, store } = parts;
   const config = await store.config();
   const engine = request.engine ?? config.engine;
+  const precision = request.precision ?? config.precision;
   const [{ rows }, info] = await Promise.all([store.preferences({ modality: 'text' }), store.info()]);
   const engines = engineStates();
   const problems = [...info.problems];
   if (rows.length === 0) problems.push('There are no preferences on text yet: label some comparisons first.');
   else if (rows.length < 2) problems.push('One preference is too few to learn from: label some more comparisons.');
   problems.push(...engines.filter(({ name, ready }) => name === engine && !ready).map(({ message }) => message));
+  problems.push(...precisionProblems(precision, engine));
   problems.push(...(await runProblems(parts, config, request)));
   const holder = trainingHolder(project);
   if (holder) {
@@ -56,6 +60,7 @@ export async function forecastTraining(
     memory,
     problems,
     engine,
+    precision,
     device: 'CPU',
     engines,
   };
@@ -104,7 +109,7 @@ async function memoryNeeded(
   const activations = settings.map(({ microBatchTokens, recompute }) => {
     const tokens = typeof microBatchTokens === 'number' ? microBatchTokens : defaultMicroBatchTokens;
     // TensorFlow always computes its layers again.
-    return activationBytes(config, tokens, recompute === true || engine === 'tensorflow' ? 'recompute' : 'train');
+    return activationBytes(config, tokens, engine === 'tensorflow' ? 'recompute' : keptBy(recompute as Recompute));
   });
   const copies = engine === 'tensorflow' ? 2 : 1;
   return float32Bytes * 1.05 * copies + Math.max(...activations) + (256 << 20);

@@ -5,7 +5,7 @@ import { parseConfig } from '../config.ts';
 import { readManifest, type StageSettings } from '../engine/run/manifest.ts';
 import { writeFileAtomically } from '../engine/weights/files.ts';
 import { UserError } from '../errors.ts';
-import { engineNames, type StageName } from '../protocol/types.ts';
+import { engineNames, precisions, type StageName } from '../protocol/types.ts';
 import { stageTitle } from './stages.ts';
 
 export const runParametersName = 'run.json';
@@ -23,6 +23,8 @@ const runParameters = v.strictObject({
   config: v.record(v.string(), v.unknown()),
   seed: v.number(),
   engine: v.picklist(engineNames),
+  /** Absent: float32. */
+  precision: v.optional(v.picklist(precisions)),
   /** Absent: the engine's own number. Results are byte-identical only for the same. */
   threads: v.optional(v.number()),
   maxNewTokens: v.optional(v.number()),
@@ -70,7 +72,7 @@ export function parametersToResume(folder: string): RunParameters {
   if (own) return { ...own, threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
   const last = manifest?.stages.at(-1);
   if (!manifest || !last) throw new UserError(`There is no run in ${folder}.`);
-  const { seed, engine = 'onnx', threads, data } = last.settings;
+  const { seed, engine = 'onnx', precision, threads, data } = last.settings;
   const stages = manifest.stages.map(({ stage }) => stage);
   const unfinished = manifest.stages.filter(({ status }) => status !== 'done');
   const stage = unfinished.length > 1 ? 'all' : (unfinished[0] ?? last).stage;
@@ -87,6 +89,7 @@ export function parametersToResume(folder: string): RunParameters {
     config: Object.fromEntries(config),
     seed,
     engine,
+    precision,
     threads,
     createdAt: manifest.createdAt,
   };

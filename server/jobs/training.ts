@@ -3,6 +3,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readManifest } from '../engine/run/manifest.ts';
 import { UserError } from '../errors.ts';
+import { requirePrecision } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
 import type { EngineEvents, TrainParams } from '../protocol/engine.ts';
 import type { ProjectFolder, StageName, TrainSummary } from '../protocol/types.ts';
@@ -47,6 +48,8 @@ export async function startTraining(
   const config = await store.config();
   const engine = request.engine ?? config.engine;
   if (engine === 'tensorflow') requireNative();
+  const precision = request.precision ?? config.precision;
+  requirePrecision(precision, engine);
   const { rows } = await store.preferences({ modality: 'text' });
   if (rows.length === 0) throw noPreferences();
   const run = request.run ?? newRunId(project, request.stage);
@@ -62,6 +65,7 @@ export async function startTraining(
     config: config.stages,
     seed: options.seed ?? config.seed,
     engine,
+    precision,
     threads: options.threads ?? parts.threads(),
     maxNewTokens: options.maxNewTokens,
     createdAt: new Date().toISOString(),
@@ -168,7 +172,7 @@ async function trainRun(
 }
 
 function trainParams(project: ProjectFolder, folder: string, parameters: RunParameters): TrainParams {
-  const { stage, model, data, config, seed, engine, threads, maxNewTokens } = parameters;
+  const { stage, model, data, config, seed, engine, precision, threads, maxNewTokens } = parameters;
   return {
     stage,
     model: basePath(project, model),
@@ -177,6 +181,7 @@ function trainParams(project: ProjectFolder, folder: string, parameters: RunPara
     config: { value: config, source: `${join(project, 'palate.json')}: stages` },
     seed,
     engine,
+    precision,
     threads,
     maxNewTokens,
     resume: knownStages(folder, stage).length > 0,

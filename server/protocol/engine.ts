@@ -8,6 +8,7 @@ import type {
   GenerateSummary,
   MetricsEvent,
   NoticeEvent,
+  Precision,
   PreferenceRow,
   ProgressEvent,
   PromptRow,
@@ -144,6 +145,8 @@ export interface TrainParams {
   readonly threads?: number;
   /** What trains; wins over the configuration's. Default 'onnx'. */
   readonly engine?: EngineName;
+  /** Wins over the configuration's. Default 'float32'. */
+  readonly precision?: Precision;
 }
 
 /** 'safetensors': a Hugging Face folder; the others: one file for llama.cpp. */

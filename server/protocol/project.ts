@@ -3,7 +3,7 @@
  * decisions, jobs, runs, scores. Every one of them is plain JSON. No imports but types; panels import it from types.ts.
  */
 
-import type { ChatMessage, EngineName, StageName } from './types.ts';
+import type { ChatMessage, EngineName, Precision, StageName } from './types.ts';
 
 /** A folder with a palate.json, absolute. Every request names the one it is about. */
 export type ProjectFolder = string;
@@ -333,6 +333,7 @@ export interface TrainingForecast {
   readonly problems: readonly string[];
   /** What will run unless the person changes it. */
   readonly engine: EngineName;
+  readonly precision: Precision;
   readonly device: string;
   readonly engines: readonly { readonly name: EngineName; readonly ready: boolean; readonly message: string }[];
 }

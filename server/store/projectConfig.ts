@@ -5,7 +5,7 @@ import { join, resolve, sep } from 'node:path';
 import { type ParseError, parse } from 'jsonc-parser';
 import * as v from 'valibot';
 import { optionalSetting, parseConfig, setting } from '../config.ts';
-import { stageEntries } from '../engine/stages/config.ts';
+import { precisionSetting, stageEntries } from '../engine/stages/config.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
 import { type CompareSettings, engineNames } from '../protocol/types.ts';
@@ -28,6 +28,7 @@ export const projectConfig = v.strictObject({
     embeddedModel,
   ),
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
+  precision: precisionSetting,
   device: setting('Where it trains: on what there is, or on the processor.', v.picklist(['auto', 'cpu']), 'auto'),
   seed: setting('Of everything that is drawn by chance while generating and training.', whole(0), 0),
   generate: setting(

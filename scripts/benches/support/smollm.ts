@@ -2,10 +2,9 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type LlamaConfig, linearModules, weightShapes } from '../../../models/llama.ts';
 import { initialParameters, trainedLayout } from '../../../server/engine/learner.ts';
-import { Model } from '../../../server/engine/model.ts';
+import { Model, type ModelOptions } from '../../../server/engine/model.ts';
 import { viewsOf } from '../../../server/engine/parameters.ts';
 import { uniform } from '../../../server/engine/random.ts';
-import type { Runtime } from '../../../server/engine/runtime.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import type { Adapter, BaseModel, Tokenizer } from '../../../server/engine/weights/types.ts';
 import { testData } from '../../../test/support/testData.ts';
@@ -51,11 +50,11 @@ export class TimedModel extends Model {
 }
 
 /** The real weights, or random ones of their shape where they are absent: the work is the same. */
-export async function openSmollm(runtime?: Runtime): Promise<TimedModel> {
+export async function openSmollm(options: ModelOptions = {}): Promise<TimedModel> {
   const folder = testData('SmolLM2-135M-Instruct');
   const file = folder && join(folder, 'SmolLM2-135M-Instruct.Q4_1.gguf');
   const base = file && existsSync(file) ? await loadBaseModel(file) : randomBase();
-  return new TimedModel({ ...base, tokenizer }, { runtime });
+  return new TimedModel({ ...base, tokenizer }, options);
 }
 
 function randomBase(): BaseModel {

@@ -58,7 +58,7 @@ function gradientOutputs(
   outputs: Readonly<Record<string, GraphTensor>>,
   options: CompileOptions,
 ): Record<string, GraphTensor> {
-  const gradients = backward(builder, requireLoss(outputs));
+  const gradients = backward(builder, requireLoss(outputs), options);
   if (options.gradients === 'each') {
     return Object.fromEntries([...gradients].map(([name, gradient]) => [`gradient/${name}`, gradient]));
   }

@@ -34,8 +34,8 @@ const optimiserEntries = {
   ),
   microBatchTokens: setting('Tokens in one micro-batch: more is faster and needs more memory.', whole, 1024),
   recompute: setting(
-    'Compute each layer again in the backward pass: about half the memory, two thirds of the speed.',
-    v.boolean(),
+    'What is computed again in the backward pass instead of kept. true: each layer, about half the memory, two thirds of the speed. "cheap": what takes little time (norms, activations, attention weights).',
+    v.union([v.boolean(), v.literal('cheap')]),
     false,
   ),
 };
@@ -174,9 +174,17 @@ export const stageEntries = {
   ppo: setting('Proximal policy optimisation against the reward model.', ppoConfig, {}),
 };
 
+/** Stands in a project's configuration too. */
+export const precisionSetting = setting(
+  'How the frozen base computes while it trains: "float32"; or "int8-base": its linear layers as products of bytes, which is faster and changes the loss by less than 1 % (engine onnx, on the CPU).',
+  v.picklist(precisions),
+  'float32',
+);
+
 /** The file that `palate train --config` names. */
 export const trainConfig = v.strictObject({
   ...stageEntries,
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
+  precision: precisionSetting,
 });
 export type TrainConfig = v.InferOutput<typeof trainConfig>;

@@ -185,7 +185,9 @@ function rewardGraph(model: Model, trained: Trained, bucket: Bucket, config: Rew
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
+      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), {
+        recompute: recompute === true,
+      });
       const places = ops.gatherRows(hidden, ops.input('index', [bucket.reads], 'int32')); // [P, D]
       const column = ops.reshape(scalarHead(ops, places), [bucket.reads, 1]);
       const side = (name: string) => ops.reshape(ops.gatherRows(column, ops.input(name, [pairs], 'int32')), [pairs]);

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
+import type { Recompute } from '../runtime.ts';
 import { count } from './files.ts';
 
 /**
@@ -34,12 +35,20 @@ export function checkMemory(need: MemoryNeed, available: number = availableMemor
 }
 
 /** About how many bytes a graph over B·T tokens holds while it runs; training keeps every layer's activations. */
-export function activationBytes(config: LlamaConfig, tokens: number, use: 'train' | 'recompute' | 'score'): number {
+export function activationBytes(config: LlamaConfig, tokens: number, use: Kept): number {
   const { width, feedForward, layers, vocabulary } = config;
   const layer = tokens * (10 * width + 5 * feedForward) * 4;
   const head = 256 * vocabulary * 4 * 3;
+  if (use === 'cheap') return tokens * (5 * width + 2 * feedForward) * 4 * layers + 2 * layer + head;
   const kept = use === 'train' ? layers : use === 'recompute' ? 2 : 1;
   return layer * kept + head;
+}
+
+/** Which activations are kept: all of every layer, what is dear to compute, those of two layers, those of one. */
+export type Kept = 'train' | 'cheap' | 'recompute' | 'score';
+
+export function keptBy(recompute: Recompute): Kept {
+  return recompute === 'cheap' ? 'cheap' : recompute ? 'recompute' : 'train';
 }
 
 /** "1.2 GB" */

@@ -15,6 +15,7 @@ describe('palate.json', () => {
     const { usable, error, newer } = await readProjectConfig(project().folder);
     assert.deepEqual([error, newer], [undefined, false]);
     assert.deepEqual([usable.model, usable.engine, usable.device, usable.seed], ['embedded', 'onnx', 'auto', 0]);
+    assert.deepEqual([usable.precision, usable.stages.sft.recompute], ['float32', false]);
     assert.deepEqual(usable.generate, { samples: 2, maxNewTokens: 128, temperature: 1 });
     assert.deepEqual(usable.compare, { scale: 4, aspects: [], guidelines: 'guidelines.md', repeat: 0.05, seed: 0 });
     assert.deepEqual([usable.stages.sft.epochs, usable.stages.reward.epochs, usable.stages.ppo.iterations], [1, 2, 10]);
@@ -37,6 +38,8 @@ describe('palate.json', () => {
       /stages\.sft\.learningRate should be more than 0, not 0/,
     ],
     ['{ "version": 1, "compare": { "scale": 5 } }', /compare\.scale should be 2 or 4 or 6 or 8, not 5/],
+    ['{ "version": 1, "precision": "int4" }', /precision should be "float32" or "int8-base", not "int4"/],
+    ['{ "version": 1, "stages": { "sft": { "recompute": "some" } } }', /recompute should be .*"cheap", not "some"/],
     ['{ "version": 1, "engine": "torch" }', /engine should be "onnx" or "tensorflow", not "torch"/],
     ['{ "version": 1, "model": "" }', /model should be/],
     ['{}', /version is missing/],
