@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Modality, Prompt, Response } from '../protocol/types.ts';
-import { type ContentFile, PromptFile, ResponseFile } from './contentFile.ts';
+import { type ContentFile, PromptFile, PromptIds, ResponseFile } from './contentFile.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
 import { ImageFiles } from './images.ts';
 import { Pacer } from './pacer.ts';
@@ -43,6 +43,8 @@ export class ProjectContent {
   readonly #images: ImageFiles;
   readonly #prompts = new Map<string, PromptFile>();
   readonly #responses = new Map<string, ResponseFile>();
+  /** Of one refresh: what is not needed any more is not kept. */
+  readonly #promptIds = new PromptIds();
   #folderProblems: string[] = [];
   #picturesLookedAt = Number.NEGATIVE_INFINITY;
   #picturesTook = 0;
@@ -69,6 +71,7 @@ export class ProjectContent {
     const problems: string[] = [];
     const prompts = await this.#refreshFolder(promptsFolder, this.#prompts, PromptFile, problems);
     const responses = await this.#refreshFolder(responsesFolder, this.#responses, ResponseFile, problems);
+    this.#promptIds.clear();
     const hashed = await this.#refreshPictures(pictures || responses);
     const other = problems.join('\n') !== this.#folderProblems.join('\n');
     this.#folderProblems = problems;
@@ -90,7 +93,7 @@ export class ProjectContent {
   async #refreshFolder<File extends ContentFile<unknown>>(
     name: string,
     files: Map<string, File>,
-    Kind: new (path: string, name: string) => File,
+    Kind: new (path: string, name: string, promptIds: PromptIds) => File,
     problems: string[],
   ): Promise<boolean> {
     // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
@@ -108,7 +111,7 @@ export class ProjectContent {
     for (const [file, stats] of found) {
       let known = files.get(file);
       if (known === undefined) {
-        known = new Kind(join(this.#folder, name, file), `${name}/${file}`);
+        known = new Kind(join(this.#folder, name, file), `${name}/${file}`, this.#promptIds);
         files.set(file, known);
       }
       if (await known.refresh(stats)) changed = true;
