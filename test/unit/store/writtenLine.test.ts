@@ -107,6 +107,19 @@ describe('a line as the store writes it', () => {
     );
   });
 
+  it('has digits where digits should be: of all bytes 0 to 9 and a to f are', () => {
+    const [line] = fc.sample(lines.filter(readAlike), { numRuns: 1, seed: 1 });
+    const at = line.indexOf('"prompt":"') + '"prompt":"'.length;
+    for (let place = at; place < at + 4; place++) {
+      const bytes = Buffer.from(line);
+      const accepted = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => {
+        bytes[place] = byte;
+        return readWrittenLine(bytes) !== undefined;
+      });
+      assert.equal(String.fromCharCode(...accepted), '0123456789abcdef');
+    }
+  });
+
   it('is read where it stands, and nothing behind its end', () => {
     const [line] = fc.sample(lines.filter(readAlike), { numRuns: 1, seed: 1 });
     const bytes = Buffer.from(`${line}\n${line}\n`);
