@@ -1,4 +1,4 @@
-import { HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
+import { grownCapacity, HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
 
 /** What kind an event is, and whether it stands, in one byte each. */
 export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
@@ -59,7 +59,7 @@ export class EventColumns {
   }
 
   #grow(): void {
-    const capacity = 2 * this.at.length;
+    const capacity = grownCapacity(this.at.length);
     const grown = <Kind extends Column>(column: Kind): Kind => {
       const larger = new (column.constructor as new (length: number) => Kind)(capacity);
       larger.set(column as never);

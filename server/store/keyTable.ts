@@ -1,3 +1,5 @@
+import { grownCapacity } from './hexIds.ts';
+
 /** Rows by the number of a comparison: a Map from large numbers to small ones that makes no objects. */
 export class KeyTable {
   /** Open addressing; NaN where it is free. At most half full. */
@@ -52,8 +54,8 @@ export class KeyTable {
 
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
-    this.#keys = new Float64Array(2 * keys.length).fill(Number.NaN);
-    this.#values = new Int32Array(2 * keys.length);
+    this.#keys = new Float64Array(grownCapacity(keys.length)).fill(Number.NaN);
+    this.#values = new Int32Array(this.#keys.length);
     for (let at = 0; at < keys.length; at++) {
       if (Number.isNaN(keys[at])) continue;
       const slot = this.#slot(keys[at]);
