@@ -6,7 +6,12 @@ export interface RowLimits {
   readonly characters?: number;
 }
 
-export const mostCharacters = 200_000;
+const mostCharacters = 200_000;
+
+/** Whether this is a text as `Columns.text` accepts it: said quickly, without what is wrong with it. */
+export function isPlainText(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= mostCharacters && text.trim() !== '' && text.isWellFormed();
+}
 
 /** The columns of one line, each checked where it is read. */
 export class Columns {

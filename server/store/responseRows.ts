@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../protocol/types.ts';
-import { Columns, kindOf, mostCharacters } from './columns.ts';
+import { Columns, isPlainText, kindOf } from './columns.ts';
 import { excerpt, type JsonLine } from './jsonLines.ts';
 import { completionsOf, isPreference } from './rows.ts';
 
@@ -69,11 +69,6 @@ function plainResponseOf(value: Readonly<Record<string, unknown>>): ResponseDraf
   const others = value.chosen ?? value.rejected ?? value.messages ?? value.images ?? value.image;
   if (others !== undefined || 'chosen' in value || 'rejected' in value) return undefined;
   return { prompt, parts: [{ type: 'text', text: completion }], finished, model };
-}
-
-/** Whether this is a text as rows may have it. */
-function isPlainText(text: unknown): text is string {
-  return typeof text === 'string' && text.length <= mostCharacters && text.trim() !== '' && text.isWellFormed();
 }
 
 /** Whether a row is about more than text. Everything else is read as rows for training are. */

@@ -22,7 +22,7 @@ export interface WrittenDecision {
 
 /**
  * Reads a line of feedback/*.jsonl, the bytes from `start` to `end`, without parsing it: where it is a decision exactly
- * as the store writes one, without a comment or ratings of aspects, in ASCII. Nearly every line is, and this makes no
+ * as the store writes one, without ratings of aspects, in ASCII. Nearly every line is, and this makes no
  * objects, which shortens how long a person waits for a project to open. Undefined: the line has to be parsed. What it
  * accepts the parser accepts too, and reads alike.
  */
@@ -100,7 +100,7 @@ const responseAt = { first: 0, second: 0 };
 
 const [repeats, beforeChoice] = ['"repeat":true,', '"choice":"'].map(piece);
 const [beforeStrength, beforeScale] = ['"strength":', '"scale":'].map(piece);
-const [beforeMs, beforeApp] = [',"aspects":{},"comment":"","ms":', ',"app":"'].map(piece);
+const [beforeComment, beforeMs, beforeApp] = [',"aspects":{},"comment":"', '","ms":', ',"app":"'].map(piece);
 const [afterChoice, comma, ending] = ['",', ',', '"}'].map(ascii);
 
 /** What was chosen, and what follows it. */
@@ -124,7 +124,10 @@ function readRest(bytes: Buffer, start: number, end: number): number {
   at += beforeScale.length;
   read.scale = numberAt(bytes, at, 2);
   at += digitsOf(read.scale);
-  if (read.scale < 1 || !is(beforeMs, at)) return -1;
+  if (read.scale < 1 || !is(beforeComment, at)) return -1;
+  at += beforeComment.length;
+  if (bytes[at] !== 0x22) at = endOfText(bytes, at, end);
+  if (at === -1 || !is(beforeMs, at)) return -1;
   at += beforeMs.length;
   read.ms = numberAt(bytes, at, 9);
   at += digitsOf(read.ms);

@@ -147,6 +147,7 @@ describe('a line as the store writes it', () => {
     };
     const text = JSON.stringify(whole);
     assert.ok(readAlike(text));
+    assert.ok(readAlike(JSON.stringify({ ...whole, comment: 'but' })));
     for (const [from, to] of [
       ['2026-02-01', '2026-13-01'],
       ['2026-02-01', '2026-02-29'],
@@ -159,7 +160,10 @@ describe('a line as the store writes it', () => {
       [`"choice":"${first}"`, `"choice":"${prompt}"`],
       [`"shown":["${second}"`, `"shown":["${first}"`],
       [`"responses":["${first}"`, `"responses":["${second}"`],
-      ['"comment":""', '"comment":"but"'],
+      ['"comment":""', '"comment":"a \\"but\\""'],
+      ['"comment":""', '"comment":"a "but"'],
+      ['"comment":""', '"comment":"\t"'],
+      ['"comment":""', '"comment":"é"'],
     ]) {
       assert.ok(text.includes(from), from);
       assert.equal(readWrittenLine(Buffer.from(text.replace(from, to))), undefined, to);
