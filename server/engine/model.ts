@@ -43,6 +43,7 @@ export class Model {
     const { cos, sin } = rotaryTables(base.config);
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
     this.feeds = { ...Object.fromEntries(weights), [rotaryNames.cos]: cos, [rotaryNames.sin]: sin };
+    this.runtime.memory?.keep(Object.values(this.feeds));
   }
 
   /**
