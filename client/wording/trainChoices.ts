@@ -1,5 +1,5 @@
 import type { TrainRequest } from '../../server/protocol/client.ts';
-import type { EngineName, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
+import type { DeviceChoice, EngineName, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
 import { t } from '../translate.ts';
 import { bytes, counted } from './amounts.ts';
 import { stageTitle, whereRunStands } from './stages.ts';
@@ -10,7 +10,7 @@ export type TrainStage = StageName | 'all';
 export interface TrainChoice {
   readonly stage: TrainStage;
   readonly engine?: EngineName;
-  readonly device?: 'auto' | 'cpu';
+  readonly device?: DeviceChoice;
   /** Absent: a new run. */
   readonly run?: string;
 }
@@ -97,7 +97,7 @@ export function reviewRows(
     { value: 'engine', label: `$(server-process) ${t('Engine: {0}', engineTitle(engine))}`, description: t('change…') },
     {
       value: 'device',
-      label: `$(circuit-board) ${t('Device: {0}', choice.device === 'cpu' ? t('CPU') : forecast.device)}`,
+      label: `$(circuit-board) ${t('Device: {0}', deviceName(choice, forecast))}`,
       description: t('change…'),
     },
   );
@@ -130,11 +130,23 @@ export function engineRows(forecast: TrainingForecast): Row<EngineName>[] {
   }));
 }
 
-export function deviceRows(forecast: TrainingForecast): Row<'auto' | 'cpu'>[] {
+export function deviceRows(forecast: TrainingForecast): Row<DeviceChoice>[] {
   return [
     { value: 'auto', label: t('Automatic'), description: forecast.device, detail: t('A GPU where there is one.') },
+    ...forecast.devices
+      .filter(({ name }) => name !== 'cpu')
+      .map(({ name, title, ready, message }) => ({
+        value: name,
+        label: `${ready ? '$(check)' : '$(circle-slash)'} ${title}`,
+        detail: message,
+      })),
     { value: 'cpu', label: t('CPU'), detail: t('A run that is stopped and gone on with ends with the same bytes.') },
   ];
+}
+
+function deviceName({ device = 'auto' }: TrainChoice, forecast: TrainingForecast): string {
+  if (device === 'cpu') return t('CPU');
+  return forecast.devices.find(({ name }) => name === device)?.title ?? forecast.device;
 }
 
 export function engineTitle(engine: EngineName): string {

@@ -1,4 +1,4 @@
-import { type EngineName, engineNames } from '../protocol/types.ts';
+import { type DeviceChoice, deviceChoices, type EngineName, engineNames } from '../protocol/types.ts';
 import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './command.ts';
 
 /** Flags that several commands share. */
@@ -17,6 +17,10 @@ export const seedFlag = numberFlag('N', 'the random seed (default 0); equal seed
   whole: true,
 });
 export const engineFlag = choiceFlag<EngineName>(engineNames, 'what trains (default: onnx); tensorflow is set up once');
+export const deviceFlag = choiceFlag<DeviceChoice>(
+  deviceChoices,
+  'where onnxruntime trains (default: auto, the best that works here; `palate doctor` shows them)',
+);
 export const threadsFlag = numberFlag(
   'N',
   'threads of the runtime (default: physical cores); results are byte-identical only for the same number',

@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import type { StageName } from '../protocol/types.ts';
 import { choiceFlag, command, missingFlag, switchFlag, textFlag } from './command.ts';
 import {
+  deviceFlag,
   engineFlag,
   jsonFlag,
   maxNewTokensFlag,
@@ -24,6 +25,7 @@ const flags = {
   'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} in PPO` },
   resume: switchFlag('go on with the run in DIR'),
   engine: engineFlag,
+  device: deviceFlag,
   threads: threadsFlag,
   project: projectFlag,
   run: textFlag('RUN', "in a project: go on in this run's folder with another stage"),
@@ -64,10 +66,10 @@ never stopped.`,
     throw new UserError(`--${wrong} has no place here: ${hint}.`);
   },
   async run(values, _, console) {
-    const { stage, model, data, out, seed, resume, engine, threads, project, run } = values;
+    const { stage, model, data, out, seed, resume, engine, device, threads, project, run } = values;
     if (stage === undefined || model === undefined || data === undefined || out === undefined) {
       const options = { seed, threads, maxNewTokens: values['max-new-tokens'] };
-      return trainProject(console, { project, stage: stage ?? 'all', engine, run, options });
+      return trainProject(console, { project, stage: stage ?? 'all', engine, device, run, options });
     }
     const watch = watchTraining(console, stage);
     try {
@@ -83,6 +85,7 @@ never stopped.`,
           maxNewTokens: values['max-new-tokens'],
           resume,
           engine,
+          device,
           threads,
         },
         { signal: console.signal, onEvent: watch.take },

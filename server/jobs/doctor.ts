@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { deviceStates } from '../devices/states.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { describeHolder } from '../lock.ts';
 import { packageRoot, palateHome } from '../paths.ts';
@@ -32,6 +33,7 @@ export async function examine(
     ...engineStates()
       .filter(({ name }) => name !== 'onnx')
       .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message, optional: true })),
+    ...(await deviceChecks()),
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
@@ -66,6 +68,11 @@ async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
   }
 }
 
+async function deviceChecks(): Promise<Check[]> {
+  const states = await deviceStates();
+  return states.map(({ title, ready, message }) => ({ name: title, ok: ready, message, optional: true }));
+}
+
 function checkEmbedded(): Check {
   const path = basePath('', 'embedded');
   const ok = existsSync(join(path, 'model.safetensors'));
@@ -86,8 +93,8 @@ async function projectChecks(folder: ProjectFolder, store: ProjectStore): Promis
     }
   };
   await attempt('palate.json', async () => {
-    const { engine, model } = await store.config();
-    return `model ${model}, engine ${engine}`;
+    const { device, engine, model } = await store.config();
+    return `model ${model}, engine ${engine}, device ${device}`;
   });
   await attempt('Project', async () => {
     const { counts, problems } = await store.info();

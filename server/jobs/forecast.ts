@@ -1,3 +1,5 @@
+import { chooseDevice } from '../devices/choose.ts';
+import { deviceStates } from '../devices/states.ts';
 import { readManifest } from '../engine/run/manifest.ts';
 import { activationBytes, availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
@@ -56,7 +58,8 @@ export async function forecastTraining(
     memory,
     problems,
     engine,
-    device: 'CPU',
+    device: (await chooseDevice(config.device === 'auto' || engine === 'tensorflow' ? 'auto' : config.device)).title,
+    devices: await deviceStates(),
     engines,
   };
 }
@@ -64,7 +67,7 @@ export async function forecastTraining(
 /** Which engines can train on this machine. */
 export function engineStates(): TrainingForecast['engines'] {
   return engineNames.map((name) => {
-    if (name === 'onnx') return { name, ready: true, message: 'onnxruntime, on the CPU' };
+    if (name === 'onnx') return { name, ready: true, message: 'onnxruntime' };
     const native = findNative();
     const message = native
       ? `TensorFlow ${native.libtensorflow}, on the CPU`

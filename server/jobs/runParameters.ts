@@ -5,7 +5,7 @@ import { parseConfig } from '../config.ts';
 import { readManifest, type StageSettings } from '../engine/run/manifest.ts';
 import { writeFileAtomically } from '../engine/weights/files.ts';
 import { UserError } from '../errors.ts';
-import { engineNames, type StageName } from '../protocol/types.ts';
+import { deviceChoices, engineNames, type StageName } from '../protocol/types.ts';
 import { stageTitle } from './stages.ts';
 
 export const runParametersName = 'run.json';
@@ -23,6 +23,8 @@ const runParameters = v.strictObject({
   config: v.record(v.string(), v.unknown()),
   seed: v.number(),
   engine: v.picklist(engineNames),
+  /** Absent in runs of older versions: the processor. */
+  device: v.optional(v.picklist(deviceChoices)),
   /** Absent: the engine's own number. Results are byte-identical only for the same. */
   threads: v.optional(v.number()),
   maxNewTokens: v.optional(v.number()),
@@ -67,10 +69,11 @@ export function parametersToResume(folder: string): RunParameters {
   const own = readRunParameters(folder);
   const manifest = readManifest(folder);
   // Started without saying how many threads, it goes on with as many as the engine took.
-  if (own) return { ...own, threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
+  if (own)
+    return { ...own, device: own.device ?? 'cpu', threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
   const last = manifest?.stages.at(-1);
   if (!manifest || !last) throw new UserError(`There is no run in ${folder}.`);
-  const { seed, engine = 'onnx', threads, data } = last.settings;
+  const { seed, engine = 'onnx', device, threads, data } = last.settings;
   const stages = manifest.stages.map(({ stage }) => stage);
   const unfinished = manifest.stages.filter(({ status }) => status !== 'done');
   const stage = unfinished.length > 1 ? 'all' : (unfinished[0] ?? last).stage;
@@ -87,6 +90,7 @@ export function parametersToResume(folder: string): RunParameters {
     config: Object.fromEntries(config),
     seed,
     engine,
+    device,
     threads,
     createdAt: manifest.createdAt,
   };

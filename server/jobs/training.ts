@@ -62,6 +62,7 @@ export async function startTraining(
     config: config.stages,
     seed: options.seed ?? config.seed,
     engine,
+    device: request.device ?? config.device,
     threads: options.threads ?? parts.threads(),
     maxNewTokens: options.maxNewTokens,
     createdAt: new Date().toISOString(),
@@ -168,7 +169,7 @@ async function trainRun(
 }
 
 function trainParams(project: ProjectFolder, folder: string, parameters: RunParameters): TrainParams {
-  const { stage, model, data, config, seed, engine, threads, maxNewTokens } = parameters;
+  const { stage, model, data, config, seed, engine, device, threads, maxNewTokens } = parameters;
   return {
     stage,
     model: basePath(project, model),
@@ -177,6 +178,7 @@ function trainParams(project: ProjectFolder, folder: string, parameters: RunPara
     config: { value: config, source: `${join(project, 'palate.json')}: stages` },
     seed,
     engine,
+    device,
     threads,
     maxNewTokens,
     resume: knownStages(folder, stage).length > 0,

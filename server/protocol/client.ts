@@ -24,7 +24,7 @@ import type {
   Skip,
   TrainingForecast,
 } from './project.ts';
-import type { EngineName, StageName } from './types.ts';
+import type { DeviceChoice, EngineName, StageName } from './types.ts';
 
 interface InProject {
   readonly project: ProjectFolder;
@@ -38,7 +38,7 @@ export interface TrainRequest extends InProject {
   readonly stage: StageName | 'all';
   /** Win over palate.json's. */
   readonly engine?: EngineName;
-  readonly device?: 'auto' | 'cpu';
+  readonly device?: DeviceChoice;
   /** Go on in this run's folder with another stage (reward after sft, ppo after reward); absent: a new run. */
   readonly run?: string;
 }

@@ -1,6 +1,7 @@
 import type {
   CheckpointEvent,
   CompletionRow,
+  DeviceChoice,
   EngineName,
   EvaluatedText,
   EvaluateSummary,
@@ -144,6 +145,8 @@ export interface TrainParams {
   readonly threads?: number;
   /** What trains; wins over the configuration's. Default 'onnx'. */
   readonly engine?: EngineName;
+  /** Where onnxruntime trains; wins over the configuration's. Default 'auto'. */
+  readonly device?: DeviceChoice;
 }
 
 /** 'safetensors': a Hugging Face folder; the others: one file for llama.cpp. */

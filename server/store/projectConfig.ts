@@ -8,7 +8,7 @@ import { optionalSetting, parseConfig, setting } from '../config.ts';
 import { stageEntries } from '../engine/stages/config.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
-import { type CompareSettings, engineNames } from '../protocol/types.ts';
+import { type CompareSettings, deviceChoices, engineNames } from '../protocol/types.ts';
 import { fileError } from './fileErrors.ts';
 
 export const projectFile = 'palate.json';
@@ -28,7 +28,11 @@ export const projectConfig = v.strictObject({
     embeddedModel,
   ),
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
-  device: setting('Where it trains: on what there is, or on the processor.', v.picklist(['auto', 'cpu']), 'auto'),
+  device: setting(
+    'Where onnxruntime trains: on the best device that works here, or on this one. Responses are generated on the processor.',
+    v.picklist(deviceChoices),
+    'auto',
+  ),
   seed: setting('Of everything that is drawn by chance while generating and training.', whole(0), 0),
   generate: setting(
     'How responses are generated.',

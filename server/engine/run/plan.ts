@@ -1,5 +1,5 @@
 import type { EngineEvents } from '../../protocol/engine.ts';
-import type { AdapterFolderName, EngineName, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, DeviceName, EngineName, StageName } from '../../protocol/types.ts';
 import type { Serialisable, Stage } from '../stages/stage.ts';
 import type { Adapter } from '../weights/types.ts';
 
@@ -35,6 +35,13 @@ export interface RunPlan {
   /** Of the runtime, "onnxruntime-node": "1.30.0". */
   readonly versions: Readonly<Record<string, string>>;
   readonly engine: EngineName;
+  readonly device: DeviceName;
+  /** What the person should know of it before it begins: a device that could not be had. */
+  readonly notices?: readonly string[];
+  /** Brings the stages' states up to date where they learn in a device's memory; called before one is saved. */
+  settle?(): Promise<void>;
+  /** What a stage goes on with, from the state it has, where the device's memory did not suffice. Undefined: nothing less. */
+  lessMemory?(stage: StageName, error: unknown): { readonly plan: StagePlan; readonly notice: string } | undefined;
   readonly threads: number;
   /** Writes a PEFT folder, complete or absent. */
   writeAdapter(folder: string, adapter: Adapter): void;

@@ -42,6 +42,7 @@ export function aForecast(change: Partial<TrainingForecast> = {}): TrainingForec
     problems: [],
     engine: 'onnx',
     device: 'CPU',
+    devices: [{ name: 'cpu', title: 'CPU', ready: true, message: 'works everywhere' }],
     engines: [
       { name: 'onnx', ready: true, message: 'ready' },
       { name: 'tensorflow', ready: false, message: 'not set up' },
