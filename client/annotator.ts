@@ -75,7 +75,8 @@ async function gitUserName(folder: string | undefined): Promise<string> {
     // Switched off, or of another version: git itself is asked.
   }
   return await new Promise((resolve) => {
-    const options = { timeout: 2000, ...(folder && { cwd: folder }) };
-    execFile('git', ['config', 'user.name'], options, (error, stdout) => resolve(error ? '' : stdout.trim()));
+    // Not started in the folder: Windows would look for a git there first.
+    const words = [...(folder ? ['-C', folder] : []), 'config', 'user.name'];
+    execFile('git', words, { timeout: 2000 }, (error, stdout) => resolve(error ? '' : stdout.trim()));
   });
 }

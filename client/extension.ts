@@ -101,6 +101,11 @@ export const commands: Readonly<Record<string, Command>> = {
     serverDown: 'without',
     untrusted: 'works',
   },
+  'palate.addModel': {
+    load: async () => (await import('./commands/addModel.ts')).run,
+    serverDown: 'start',
+    untrusted: 'refuse',
+  },
   'palate.chooseModel': {
     load: async () => (await import('./commands/chooseModel.ts')).run,
     serverDown: 'start',
@@ -115,6 +120,11 @@ export const commands: Readonly<Record<string, Command>> = {
     load: async () => (await import('./commands/doctor.ts')).run,
     serverDown: 'without',
     untrusted: 'works',
+  },
+  'palate.setUpTensorflow': {
+    load: async () => (await import('./commands/setUpTensorflow.ts')).run,
+    serverDown: 'start',
+    untrusted: 'refuse',
   },
   'palate.restartServer': {
     load: async () => (await import('./commands/restartServer.ts')).run,

@@ -115,7 +115,7 @@ export class Jobs implements vscode.Disposable {
 }
 
 async function act(job: Job, action: JobAction): Promise<void> {
-  const target = { project: job.project, ...(job.run && { run: job.run }) };
+  const target = { ...(job.project !== undefined && { project: job.project }), ...(job.run && { run: job.run }) };
   if (action === 'openOutput') {
     if (job.output) await vscode.commands.executeCommand('vscode.open', vscode.Uri.file(job.output));
     return;

@@ -4,6 +4,7 @@ import { Server } from './connection/server.ts';
 import type { Command } from './extension.ts';
 import { offerInterrupted } from './interrupted.ts';
 import { Jobs } from './jobs.ts';
+import { offerTensorflow } from './missingTensorflow.ts';
 import type { Palate } from './palate.ts';
 import { Panels } from './panels/panels.ts';
 import { Projects } from './projects.ts';
@@ -66,7 +67,8 @@ async function begin(palate: Palate): Promise<void> {
     await globalState.update(openedExample, undefined);
     await vscode.commands.executeCommand('palate.label', { project: example });
   }
-  await offerInterrupted(palate);
+  // Neither waits for the other's answer.
+  await Promise.all([offerInterrupted(palate), offerTensorflow(palate)]);
 }
 
 async function runCommand(palate: Palate, id: string, command: Command, from: readonly unknown[]): Promise<void> {

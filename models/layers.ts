@@ -14,8 +14,11 @@ export interface NetworkContext {
   readonly train: 'base' | 'adapter';
   /** Absent: no adapter is added. */
   readonly lora?: LoraShape;
-  /** The LoRA scale (alpha / rank, or 0 for the bare base), a scalar fed at every run. Present with `lora`. */
-  readonly loraScale?: Tensor;
+  /**
+   * The LoRA scale (alpha / rank, or 0 for the bare base), a scalar fed at every run; 'folded': the matrices B hold it
+   * already. Present with `lora`.
+   */
+  readonly loraScale?: Tensor | 'folded';
 }
 
 /** The name of an adapter tensor in a PEFT file. */
@@ -53,7 +56,8 @@ export function linear(
   if (lora === undefined || loraScale === undefined || !isTarget) return base;
   const down = ops.parameter(adapterName(module, 'A'), [lora.rank, inner]);
   const up = ops.parameter(adapterName(module, 'B'), [out, lora.rank]);
-  const low = ops.mul(multiply(ops, x, down), loraScale); // [N, rank]
+  const projected = multiply(ops, x, down); // [N, rank]
+  const low = loraScale === 'folded' ? projected : ops.mul(projected, loraScale);
   return ops.add(base, multiply(ops, low, up));
 }
 
@@ -65,6 +69,13 @@ export function multiply(ops: OpBuilder, x: Tensor, weight: Tensor): Tensor {
 /** Root-mean-square norm (Zhang & Sennrich 2019) with the gain `${module}.weight`: x [N, D] → [N, D]. */
 export function norm(context: NetworkContext, x: Tensor, module: string, epsilon: number): Tensor {
   return context.ops.rmsNorm(x, baseVector(context, `${module}.weight`, x.shape[1] as number), epsilon);
+}
+
+/** Layer norm (Ba et al. 2016) with the gain `${module}.weight` and the bias `${module}.bias`: x [N, D] → [N, D]. */
+export function layerNorm(context: NetworkContext, x: Tensor, module: string, epsilon: number): Tensor {
+  const width = x.shape[1] as number;
+  const [gain, bias] = ['weight', 'bias'].map((part) => baseVector(context, `${module}.${part}`, width));
+  return context.ops.layerNorm(x, gain, bias, epsilon);
 }
 
 /** The gated feed-forward layer, down(SiLU(gate(x)) · up(x)) (Shazeer 2020): x [N, D] → [N, D]. */
@@ -96,24 +107,25 @@ export function groupedAttention(ops: OpBuilder, query: Tensor, key: Tensor, val
 
 /**
  * Attention of T new tokens to a cache and to themselves; the batch and the cache's length are named dimensions.
- * query [B, H, T, E], key and value [B, K, T, E], pastKey and pastValue [B, K, S, E], pastMask [B, 1, 1, S] and
- * mask [1, 1, T, T] hold 0 or `masked` → [B, H, T, E]. The softmax is taken over both parts without joining them.
+ * query [B, H, T, E], key and value [B, K, T, E], past key [B, K, E, S] and value [B, K, S, E]; past mask [B, 1, 1, S] and
+ * mask [1, 1, T, T] (none for T = 1) hold 0 or `masked` → [B, H, T, E]. The softmax is taken over both parts without
+ * joining them.
  */
 export function cachedAttention(
   ops: OpBuilder,
   query: Tensor,
   fresh: { readonly key: Tensor; readonly value: Tensor },
   past: { readonly key: Tensor; readonly value: Tensor; readonly mask: Tensor },
-  mask: Tensor,
+  mask: Tensor | undefined,
 ): Tensor {
   const [batch, heads, time, width] = query.shape;
   const groups = fresh.key.shape[1] as number;
   const rows = ((heads as number) / groups) * (time as number);
   const grouped = ops.reshape(query, [batch, groups, rows, width]);
-  const pastScores = ops.add(ops.matMul(grouped, ops.transpose(past.key, [0, 1, 3, 2])), past.mask); // [B, K, H/K·T, S]
+  const pastScores = ops.add(ops.matMul(grouped, past.key), past.mask); // [B, K, H/K·T, S]
   const ownScores = ops.matMul(grouped, ops.transpose(fresh.key, [0, 1, 3, 2])); // [B, K, H/K·T, T]
-  const open = ops.add(ops.reshape(ownScores, [batch, heads, time, time]), mask);
-  const own = ops.reshape(open, [batch, groups, rows, time]);
+  const masking = (added: Tensor) => ops.add(ops.reshape(ownScores, [batch, heads, time, time]), added);
+  const own = mask === undefined ? ownScores : ops.reshape(masking(mask), [batch, groups, rows, time]);
   const last = { axes: [3], keepDims: true };
   const largest = ops.maximum(ops.max(pastScores, last), ops.max(own, last));
   const pastWeights = ops.exp(ops.sub(pastScores, largest));

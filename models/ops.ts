@@ -74,6 +74,8 @@ export interface OpBuilder {
   softplus(x: Tensor): Tensor;
   /** x · σ(x) */
   silu(x: Tensor): Tensor;
+  /** ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), the form of GELU (Hendrycks & Gimpel 2016) that models were trained with. */
+  gelu(x: Tensor): Tensor;
 
   // --- comparison; operands are detached ----------------------------------------------------------------------------
   less(a: Tensor, b: Tensor | number): Tensor;
@@ -118,6 +120,8 @@ export interface OpBuilder {
   // --- the network's own --------------------------------------------------------------------------------------------
   /** x / √(mean(x²) + ε) · gain over the last axis; x [N, D], gain [D]. */
   rmsNorm(x: Tensor, gain: Tensor, epsilon: number): Tensor;
+  /** (x − mean(x)) / √(variance(x) + ε) · gain + bias over the last axis; x [N, D], gain and bias [D]. */
+  layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor;
   /** Rotates the two halves of the last axis: x [B, H, T, E], cos and sin [B, 1, T, E/2]. (Su et al. 2021, "half" form) */
   rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor;
   /**

@@ -34,6 +34,7 @@ function entryPoints(sources) {
     'server/jobs/describeModel.ts',
     'server/engine/tensorflow/check.ts',
     'server/engine/onnx/probe.ts',
+    'server/tensorflow/setupProgram.ts',
   ];
   return sources.filter(
     (file) =>
@@ -86,6 +87,9 @@ const common = {
   write: false,
 };
 
+/** jsonc-parser's CommonJS asks for its own files in a way that no bundler follows. */
+const modulesFirst = ['module', 'main'];
+
 /** Programs, scripts and tests: packages stay outside, what two of them share is a chunk. */
 const nodePrograms = (entryPoints) => ({
   entryPoints,
@@ -102,8 +106,7 @@ const packagedPrograms = (entryPoints, external) => ({
   ...nodePrograms(entryPoints),
   packages: 'bundle',
   external,
-  // Modules first: jsonc-parser's CommonJS asks for its own files in a way that no bundler follows.
-  mainFields: ['module', 'main'],
+  mainFields: modulesFirst,
   // CommonJS packages that are bundled ask for Node's own modules by `require`, which an ES module has not.
   banner: {
     js: "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);",
@@ -117,6 +120,7 @@ const extensionHost = (entryPoints) => ({
   outExtension: { '.js': '.cjs' },
   platform: 'node',
   target: 'node20',
+  mainFields: modulesFirst,
   external: ['vscode'],
 });
 

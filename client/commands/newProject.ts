@@ -41,7 +41,7 @@ async function pickModel(): Promise<string | undefined> {
     },
     {
       label: t('A GGUF file…'),
-      detail: t('A Llama model that is on this machine.'),
+      detail: t('A model that is on this machine: of the Llama family, or GPT-2.'),
       model: () => pickPath({ canSelectFiles: true, filters: { GGUF: ['gguf'] } }),
     },
     {

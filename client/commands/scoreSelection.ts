@@ -23,11 +23,18 @@ export async function run(palate: Palate): Promise<void> {
   const { version } = document;
   const score = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: t('Palate: scoring the selection') },
-    () => palate.server.request('scoreText', { project: project.folder, text }),
+    () => palate.server.request('scoreText', { project: project.folder, text, ...withinRow(document, selection) }),
   );
   palate.steps.done('scores');
   if (document.version === version) show(editor, selection, reward(score.reward), scoreText(score));
   void vscode.window.showInformationMessage(scoreText(score));
+}
+
+/** Where the selection lies in a row of a data set, whose prompt then counts. */
+function withinRow(document: vscode.TextDocument, selection: vscode.Selection) {
+  if (!/\.(jsonl|ndjson)$/i.test(document.uri.path) || !selection.isSingleLine) return {};
+  const line = document.lineAt(selection.start.line).text;
+  return { within: { line, start: selection.start.character, end: selection.end.character } };
 }
 
 function show(editor: vscode.TextEditor, selection: vscode.Selection, short: string, long: string): void {

@@ -6,6 +6,7 @@ import { t } from '../translate.ts';
 import {
   deviceRows,
   engineRows,
+  precisionRows,
   type Row,
   reviewRows,
   runRows,
@@ -45,6 +46,9 @@ async function review(
     switch (picked?.value) {
       case 'start':
         return choice;
+      case 'setUpTensorflow':
+        await vscode.commands.executeCommand('palate.setUpTensorflow');
+        break;
       case 'label':
         await vscode.commands.executeCommand('palate.label', { project: project.folder });
         return undefined;
@@ -57,7 +61,7 @@ async function review(
 }
 
 async function change(
-  what: 'engine' | 'device' | 'run' | 'none',
+  what: 'engine' | 'precision' | 'device' | 'run' | 'none',
   choice: TrainChoice,
   forecast: TrainingForecast,
   runs: readonly RunSummary[],
@@ -65,6 +69,10 @@ async function change(
   if (what === 'engine') {
     const engine = await pick(t('Train: with which engine?'), engineRows(forecast));
     return engine ? { ...choice, engine: engine.value } : choice;
+  }
+  if (what === 'precision') {
+    const precision = await pick(t('Train: in which precision?'), precisionRows(forecast));
+    return precision ? { ...choice, precision: precision.value } : choice;
   }
   if (what === 'device') {
     const device = await pick(t('Train: on which device?'), deviceRows(forecast));

@@ -26,7 +26,10 @@ const repeatable: ReadonlySet<ClientMethod> = new Set<ClientMethod>([
   'listRuns',
   'readRun',
   'listModels',
+  'engineMemory',
+  'listLibrary',
   'doctor',
+  'tensorflowState',
 ]);
 
 /** Every notification once: forgetting one does not compile. */
@@ -36,6 +39,7 @@ const notifications: { readonly [Name in ServerNotification]: WireName<Name> } =
   jobChanged: 'palate/jobChanged',
   runChanged: 'palate/runChanged',
   scoresChanged: 'palate/scoresChanged',
+  tensorflowSetup: 'palate/tensorflowSetup',
 };
 
 const startLimit = 30_000;

@@ -96,18 +96,15 @@ export class TrainingPanel implements vscode.Disposable {
       const runs = await this.#palate.server.request('listRuns', { project: this.project.folder });
       const folder = runs.find(({ id }) => id === run)?.folder;
       if (!folder) throw new Error(t('The run {0} is not there any more.', run ?? ''));
-      await vscode.commands.executeCommand('revealFileInOS', vscode.Uri.file(folder));
+      // In a browser there is no file manager: the editor's own explorer shows it.
+      const inBrowser = vscode.env.uiKind === vscode.UIKind.Web;
+      const reveal = inBrowser ? 'revealInExplorer' : 'revealFileInOS';
+      await vscode.commands.executeCommand(reveal, vscode.Uri.file(folder));
       return null;
     }
-    const command = {
-      stop: 'palate.stop',
-      resume: 'palate.resume',
-      train: 'palate.train',
-      outcome: 'palate.compareBeforeAfter',
-      delete: 'palate.deleteRun',
-    }[what];
+    if (!Object.hasOwn(actions, what)) throw new Error(`There is no action ${JSON.stringify(what)} here.`);
     // Not waited for: the command may ask questions, and the page must not hang on them.
-    void vscode.commands.executeCommand(command, { ...target, ...(what === 'outcome' && { again: true }) });
+    void vscode.commands.executeCommand(actions[what], { ...target, ...(what === 'outcome' && { again: true }) });
     return null;
   }
 
@@ -131,6 +128,15 @@ export class TrainingPanel implements vscode.Disposable {
     await this.#reading;
   }
 }
+
+/** What the page may ask for, by the command that does it. */
+const actions = {
+  stop: 'palate.stop',
+  resume: 'palate.resume',
+  train: 'palate.train',
+  outcome: 'palate.compareBeforeAfter',
+  delete: 'palate.deleteRun',
+} as const;
 
 const newest = (runs: readonly RunSummary[]): RunSummary | undefined =>
   [...runs].sort((a, b) => b.createdAt.localeCompare(a.createdAt))[0];

@@ -1,7 +1,9 @@
 import * as vscode from 'vscode';
 import type { ProjectInfo } from '../../server/protocol/types.ts';
 import type { Palate } from '../palate.ts';
+import { memoryRows } from '../wording/memory.ts';
 import { modelRows, queueRows, type Row, runRows } from '../wording/trees.ts';
+import { EngineMemoryReader } from './engineMemory.ts';
 import { RowTree } from './rowTree.ts';
 
 /** Comparisons that the queue lists; the rest is a number. */
@@ -12,7 +14,8 @@ export function registerViews(palate: Palate): vscode.Disposable[] {
   const { server, projects, jobs } = palate;
   const queue = new RowTree(palate, (project) => readQueue(palate, project));
   const runs = new RowTree(palate, (project) => readRuns(palate, project));
-  const models = new RowTree(palate, (project) => readModels(palate, project));
+  const memory = new EngineMemoryReader(server);
+  const models = new RowTree(palate, (project) => readModels(palate, memory, project));
   const all = [queue, runs, models];
   const refresh = (trees: readonly RowTree[]) => () => {
     for (const tree of trees) tree.refresh();
@@ -27,7 +30,10 @@ export function registerViews(palate: Palate): vscode.Disposable[] {
     server.on('feedbackChanged', refresh([queue])),
     server.on('runChanged', refresh([runs])),
     server.on('scoresChanged', refresh([models])),
-    jobs.onDidChange(({ status }) => refresh(status === 'running' ? [runs] : all)()),
+    jobs.onDidChange((job) => {
+      const seen = job.status !== 'running' ? all : memory.mayHaveChanged(job) ? [runs, models] : [runs];
+      refresh(seen)();
+    }),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration('palate.annotator')) queue.refresh();
     }),
@@ -53,6 +59,11 @@ async function readRuns(palate: Palate, { folder }: ProjectInfo): Promise<readon
   return runRows(folder, await palate.server.request('listRuns', { project: folder }));
 }
 
-async function readModels(palate: Palate, { folder }: ProjectInfo): Promise<readonly Row[]> {
-  return modelRows(folder, await palate.server.request('listModels', { project: folder }));
+async function readModels(
+  palate: Palate,
+  memory: EngineMemoryReader,
+  { folder }: ProjectInfo,
+): Promise<readonly Row[]> {
+  const [models, held] = await Promise.all([palate.server.request('listModels', { project: folder }), memory.read()]);
+  return [...memoryRows(folder, held), ...modelRows(folder, models)];
 }

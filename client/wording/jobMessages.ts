@@ -57,6 +57,8 @@ export function endOfJob(before: Job | undefined, job: Job): JobMessage | undefi
       // Its command opens what it wrote.
       return { level: 'info', message, actions: [] };
     case 'outcome':
+    case 'download':
+      // Their commands go on with what has come.
       return undefined;
   }
 }

@@ -1,6 +1,6 @@
 import type { Job, JobProgress, RunSummary, StageName } from '../../server/protocol/types.ts';
 import { t } from '../translate.ts';
-import { oneLine } from './amounts.ts';
+import { bytes, oneLine, timeLeft } from './amounts.ts';
 
 export function stageTitle(stage: StageName | 'all'): string {
   switch (stage) {
@@ -18,8 +18,16 @@ export function stageTitle(stage: StageName | 'all'): string {
 /** "PPO 12/50", "generating 12/60", "loading the model". */
 export function progressText(progress: JobProgress): string {
   const what = progress.stage ? stageTitle(progress.stage) : progress.what;
+  if (progress.unit === 'bytes') return downloadText(what, progress);
   if (progress.total <= 0) return progress.done > 0 ? `${what} ${progress.done}` : what;
   return `${what} ${progress.done}/${progress.total}`;
+}
+
+/** "downloading 212 MB of 853 MB, 12 MB/s, 3 min left" */
+function downloadText(what: string, { done, total, perSecond, secondsLeft }: JobProgress): string {
+  const amount = total > 0 ? t('{0} of {1}', bytes(done), bytes(total)) : bytes(done);
+  const pace = perSecond === undefined ? '' : t('{0}/s', bytes(perSecond));
+  return [`${what} ${amount}`, pace, timeLeft(secondsLeft)].filter(Boolean).join(', ');
 }
 
 /** Share of the work that is done, 0 to 1; undefined where the total is not known. */

@@ -33,7 +33,8 @@ export function statusText(server: ServerState, jobs: readonly Job[]): StatusTex
     return { text: `$(graph-line) ${t('Palate')}`, tooltip: t('Show training'), command: 'palate.showTraining' };
   }
   const where = whereJobIs(job);
-  const left = timeLeft(job.progress?.secondsLeft);
+  // A download says it beside its bytes.
+  const left = job.progress?.unit === 'bytes' ? '' : timeLeft(job.progress?.secondsLeft);
   return {
     text: `$(sync~spin) ${[where, left].filter(Boolean).join(' · ')}`,
     tooltip: [job.title, where, left, ...(live.length > 1 ? [t('and {0} more', live.length - 1)] : [])]

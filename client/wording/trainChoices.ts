@@ -1,5 +1,12 @@
 import type { TrainRequest } from '../../server/protocol/client.ts';
-import type { DeviceChoice, EngineName, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
+import type {
+  DeviceChoice,
+  EngineName,
+  Precision,
+  RunSummary,
+  StageName,
+  TrainingForecast,
+} from '../../server/protocol/types.ts';
 import { t } from '../translate.ts';
 import { bytes, counted } from './amounts.ts';
 import { stageTitle, whereRunStands } from './stages.ts';
@@ -10,12 +17,13 @@ export type TrainStage = StageName | 'all';
 export interface TrainChoice {
   readonly stage: TrainStage;
   readonly engine?: EngineName;
+  readonly precision?: Precision;
   readonly device?: DeviceChoice;
   /** Absent: a new run. */
   readonly run?: string;
 }
 
-export type ReviewAction = 'start' | 'engine' | 'device' | 'run' | 'label' | 'none';
+export type ReviewAction = 'start' | 'setUpTensorflow' | 'engine' | 'precision' | 'device' | 'run' | 'label' | 'none';
 
 /** A row of a quick pick. */
 export interface Row<Value> {
@@ -87,14 +95,22 @@ export function reviewRows(
   for (const problem of forecast.problems) {
     rows.push({ value: 'none', label: `$(warning) ${t('It cannot start')}`, detail: problem });
   }
+  const engine = choice.engine ?? forecast.engine;
+  if (engine === 'tensorflow' && forecast.engines.some(({ name, ready }) => name === engine && !ready)) {
+    rows.push({ value: 'setUpTensorflow', label: `$(cloud-download) ${t('Set Up TensorFlow Engine')}` });
+  }
   if (forecast.problems.length > 0)
     rows.push({ value: 'label', label: `$(split-horizontal) ${t('Label Comparisons')}` });
   if (forecast.imagePreferences > 0) {
     rows.push({ value: 'none', label: `$(info) ${picturesText(forecast.imagePreferences)}` });
   }
-  const engine = choice.engine ?? forecast.engine;
   rows.push(
     { value: 'engine', label: `$(server-process) ${t('Engine: {0}', engineTitle(engine))}`, description: t('change…') },
+    {
+      value: 'precision',
+      label: `$(symbol-numeric) ${t('Precision: {0}', precisionTitle(choice.precision ?? forecast.precision))}`,
+      description: t('change…'),
+    },
     {
       value: 'device',
       label: `$(circuit-board) ${t('Device: {0}', deviceName(choice, forecast))}`,
@@ -130,6 +146,21 @@ export function engineRows(forecast: TrainingForecast): Row<EngineName>[] {
   }));
 }
 
+export function precisionRows(forecast: TrainingForecast): Row<Precision>[] {
+  const details: Readonly<Record<Precision, string>> = {
+    float32: t('The frozen base computes exactly as it does when it answers.'),
+    'int8-base': t(
+      'The linear layers of the frozen base compute in bytes: faster, with a loss within 1 %. Adapters stay in float32. ONNX Runtime on the CPU only.',
+    ),
+  };
+  return (['float32', 'int8-base'] as const).map((value) => ({
+    value,
+    label: precisionTitle(value),
+    ...(value === forecast.precision && { description: t('default') }),
+    detail: details[value],
+  }));
+}
+
 export function deviceRows(forecast: TrainingForecast): Row<DeviceChoice>[] {
   return [
     { value: 'auto', label: t('Automatic'), description: forecast.device, detail: t('A GPU where there is one.') },
@@ -147,6 +178,10 @@ export function deviceRows(forecast: TrainingForecast): Row<DeviceChoice>[] {
 function deviceName({ device = 'auto' }: TrainChoice, forecast: TrainingForecast): string {
   if (device === 'cpu') return t('CPU');
   return forecast.devices.find(({ name }) => name === device)?.title ?? forecast.device;
+}
+
+export function precisionTitle(precision: Precision): string {
+  return precision === 'float32' ? 'float32' : t('int8 base');
 }
 
 export function engineTitle(engine: EngineName): string {

@@ -37,7 +37,7 @@ export const measurement: Measurement = {
 const models = {
   'embedded model': async (engine: EngineName) =>
     new Model(await loadBaseModel(join(packageRoot(), 'models', 'tiny')), { runtime: runtimeOf(engine) }),
-  'SmolLM2-135M': (engine: EngineName) => openSmollm(runtimeOf(engine)),
+  'SmolLM2-135M': (engine: EngineName) => openSmollm({ runtime: runtimeOf(engine) }),
 };
 
 const runtimeOf = (engine: EngineName) => (engine === 'onnx' ? onnx : openTensorFlow(availableParallelism()));

@@ -5,7 +5,7 @@ import { instructPrompts } from '../../server/demo/instructPrompts.ts';
 import { UserError } from '../../server/errors.ts';
 import { ComparePanel } from '../../test/support/comparePanel.ts';
 import { labelAll, longStages, quickStages, writeDemoProject } from '../../test/support/demoProject.ts';
-import type { EditorWindow } from '../../test/support/editor.ts';
+import { type EditorWindow, enterPath } from '../../test/support/editor.ts';
 import { builtServer } from '../../test/support/programs.ts';
 import { startServer } from '../../test/support/serverClient.ts';
 import { testData } from '../../test/support/testData.ts';
@@ -18,7 +18,7 @@ const minutes = 60_000;
 
 export const measurement: Measurement = {
   description:
-    'In a real VS Code (code-server in Chromium, Palate from its package), palate.json naming SmolLM2-135M-Instruct: answers to 20 prompts are generated, labelled by keys, the reward model is trained from the palette and its score read before a value. And a server while PPO runs on the embedded model: how long requests wait, and after how many optimiser steps a score comes.',
+    'In a real VS Code (code-server in Chromium, Palate from its package): SmolLM2-135M-Instruct is added by its path and chosen for the project, answers to 20 prompts are generated, labelled by keys, the reward model is trained from the palette and its score read before a value. And a server while PPO runs on the embedded model: how long requests wait, and after how many optimiser steps a score comes.',
   async run(report) {
     const folder = realpathSync(mkdtempSync(join(tmpdir(), 'palate-prove-editor-')));
     try {
@@ -56,8 +56,9 @@ async function proveWaiting(report: Report, folder: string): Promise<void> {
 async function proveRealModel(report: Report, project: string): Promise<void> {
   const data = testData('SmolLM2-135M-Instruct');
   if (data === undefined) throw new UserError('SmolLM2-135M-Instruct is not in the test data.');
-  writeProject(project, join(data, 'SmolLM2-135M-Instruct.Q4_1.gguf'));
-  const editor = await openInstalledEditor({ 'palate.annotator': 'ann' });
+  writeProject(project);
+  // The models of the person who proves are not touched.
+  const editor = await openInstalledEditor({ 'palate.annotator': 'ann' }, { PALATE_HOME: join(project, '..', 'home') });
   try {
     const window = await editor.window(project);
     const timed = async (what: string, work: () => Promise<void>) => {
@@ -66,6 +67,9 @@ async function proveRealModel(report: Report, project: string): Promise<void> {
       await work();
       report.figure(what, (performance.now() - began) / 1000, 's');
     };
+    await timed('add the model by its path', () => addModel(window, join(data, modelFile)));
+    const { model } = JSON.parse(readFileSync(join(project, 'palate.json'), 'utf8'));
+    report.figure('palate.json names the model that was added', Number(model === addedName), '', { min: 1 });
     await timed('generate 2 answers to each prompt', () => generate(window));
     const answers = readFileSync(join(project, responsesFile(project)), 'utf8')
       .trim()
@@ -91,11 +95,26 @@ async function proveRealModel(report: Report, project: string): Promise<void> {
   }
 }
 
-function writeProject(folder: string, model: string): void {
+const modelFile = 'SmolLM2-135M-Instruct.Q4_1.gguf';
+const addedName = modelFile.replace('.gguf', '');
+
+/** In a browser the editor asks for a path in a box of its own. */
+async function addModel(window: EditorWindow, path: string): Promise<void> {
+  await window.command('Palate: Add Model…');
+  await window.choose('A GGUF file…');
+  await enterPath(window, path);
+  await window
+    .notification(/is ready: llama/)
+    .getByRole('button', { name: 'Use in This Project' })
+    .click();
+  await window.notification(`now works with ${addedName}`).waitFor();
+}
+
+function writeProject(folder: string): void {
   mkdirSync(join(folder, 'prompts'), { recursive: true });
   const generation = { samples: 2, maxNewTokens: 48, temperature: 0.8 };
   const reward = { epochs: 2, batchSize: 4 };
-  const config = { version: 1, model, generate: generation, stages: { reward } };
+  const config = { version: 1, generate: generation, stages: { reward } };
   writeFileSync(join(folder, 'palate.json'), JSON.stringify(config, null, 2));
   const rows = instructPrompts.train.slice(0, prompts).map((content) => ({ messages: [{ role: 'user', content }] }));
   writeFileSync(join(folder, 'prompts', 'prompts.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { linearModules } from '../../models/llama.ts';
+import { llamaModules } from '../../models/llama.ts';
 import { parseConfig } from '../../server/config.ts';
 import { instructPrompts } from '../../server/demo/instructPrompts.ts';
 import { trainedLayout } from '../../server/engine/learner.ts';
@@ -10,7 +10,8 @@ import { Model } from '../../server/engine/model.ts';
 import { onnx } from '../../server/engine/onnx/program.ts';
 import { normal } from '../../server/engine/random.ts';
 import { promptIds } from '../../server/engine/sequences.ts';
-import { rewardConfig, sftConfig } from '../../server/engine/stages/config.ts';
+import { ppoConfig, rewardConfig, sftConfig } from '../../server/engine/stages/config.ts';
+import { type PpoInputs, type PpoState, ppoStage } from '../../server/engine/stages/ppo.ts';
 import { type Pair, type RewardState, rewardStage } from '../../server/engine/stages/reward.ts';
 import { type SftState, sftStage } from '../../server/engine/stages/sft.ts';
 import type { Stage } from '../../server/engine/stages/stage.ts';
@@ -29,7 +30,7 @@ const program = fileURLToPath(import.meta.url);
 
 export const measurement: Measurement = {
   description:
-    'The demo on TensorFlow, one seed, at the bars of the demo on onnxruntime; and one SFT and one reward step of SmolLM2-135M-Instruct on both engines, each in a process of its own: LoRA of rank 16 on all seven projections, gradients of each tensor held against those of onnxruntime, max|a − b| / max|b|.',
+    'The demo on TensorFlow, one seed, at the bars of the demo on onnxruntime; and one step of SFT, of the reward model, and of policy and critic of PPO on SmolLM2-135M-Instruct on both engines, each engine in a process of its own: LoRA of rank 16 on all seven projections, gradients of each tensor held against those of onnxruntime, max|a − b| / max|b|.',
   async run(report) {
     const work = mkdtempSync(join(tmpdir(), 'palate-prove-tensorflow-'));
     try {
@@ -41,10 +42,10 @@ export const measurement: Measurement = {
   },
 };
 
-type StageStep = 'sft' | 'reward';
-const stageSteps: readonly StageStep[] = ['sft', 'reward'];
+type StageStep = 'sft' | 'reward' | 'policy' | 'critic';
+const stageSteps: readonly StageStep[] = ['sft', 'reward', 'policy', 'critic'];
 
-/** What a child tells; the gradients are in its file, sft's and reward's one after the other. */
+/** What a child tells; the gradients are in a file a step, one tensor after the other. */
 interface Told {
   readonly gigabytes: number;
   /** Where each tensor's gradient ends. */
@@ -90,11 +91,37 @@ async function step(engine: EngineName, work: string): Promise<Told> {
   const sft = sftStage(model, rows, parseConfig(sftConfig, settings, 'the proof'), { seed: 1 });
   const judging = parseConfig(rewardConfig, { ...settings, heldOut: 0 }, 'the proof');
   const reward = rewardStage(model, pairs, judging, { seed: 1 });
-  const ends = {
-    sft: await firstStep(model, sft, sft.start(), fileOf(work, engine, 'sft')),
-    reward: await firstStep(model, reward, reward.start(), fileOf(work, engine, 'reward')),
-  };
-  return { gigabytes: peakGigabytes(), ends };
+  const [started, judged] = [begun(sft.start()), begun(reward.start())];
+  // Before they move: PPO starts from adapters as they begin.
+  const adapters = { sft: sft.adapter(started), reward: reward.adapter(judged) };
+  const file = (step: StageStep) => fileOf(work, engine, step);
+  for (const [stage, state] of [
+    [sft, started],
+    [reward, judged],
+  ] as const) {
+    for await (const { kind } of (stage as Stage<SftState | RewardState>).run(state)) if (kind === 'step') break;
+    writeFileSync(file(stage.name as StageStep), state.learner.first);
+  }
+  const { policy, critic } = await firstPpoSteps(model, pairs, adapters);
+  writeFileSync(file('policy'), policy.first);
+  writeFileSync(file('critic'), critic.first);
+  const [plain, headed] = [endsOf(model, false), endsOf(model, true)];
+  return { gigabytes: peakGigabytes(), ends: { sft: plain, reward: headed, policy: plain, critic: headed } };
+}
+
+/** One update of the policy, then one of the critic, on eight responses that onnxruntime samples for either engine. */
+async function firstPpoSteps(
+  model: Model,
+  pairs: readonly Pair[],
+  adapters: Pick<PpoInputs, 'sft' | 'reward'>,
+): Promise<PpoState> {
+  const sizes = { rolloutBatch: 8, batchSize: 8, maxNewTokens: 24, microBatchTokens: 1024 };
+  const settings = { ...sizes, iterations: 1, policyEpochs: 1, criticEpochs: 1 };
+  const prompts = pairs.map(({ chosen }) => chosen.prompt);
+  const stage = ppoStage(model, { prompts, ...adapters }, parseConfig(ppoConfig, settings, 'the proof'), { seed: 1 });
+  const state = stage.start();
+  for await (const _event of stage.run(state));
+  return state;
 }
 
 /** Eight comparisons of real text; which is better does not matter here. */
@@ -115,20 +142,18 @@ function realPairs({ tokenizer }: Model): Pair[] {
  * After one step Adam's first moment is the gradient, clipped and times 1 − β₁: the same factor in every entry. A fresh
  * adapter has B = 0, and then no gradient reaches A: so B, and a reward model's head, begin with small random numbers.
  */
-async function firstStep<State extends SftState | RewardState>(
-  model: Model,
-  stage: Stage<State>,
-  state: State,
-  file: string,
-): Promise<number[]> {
-  const { parameters, first } = state.learner;
+function begun<State extends SftState | RewardState>(state: State): State {
+  const { parameters } = state.learner;
   parameters.forEach((value, row) => {
     if (value === 0) parameters[row] = 0.01 * normal({ seed: 1, purpose: 'initialise', step: 1, row });
   });
-  for await (const { kind } of stage.run(state)) if (kind === 'step') break;
-  writeFileSync(file, first);
-  const lora = { rank: 16, targetModules: linearModules };
-  const head = stage.name === 'reward' ? { head: { learningRateFactor: 1 } } : {};
+  return state;
+}
+
+/** Where each tensor of an adapter ends in its flat vector. */
+function endsOf(model: Model, isHeaded: boolean): number[] {
+  const lora = { rank: 16, targetModules: llamaModules };
+  const head = isHeaded ? { head: { learningRateFactor: 1 } } : {};
   const { offsets, size } = trainedLayout(model.config, { kind: 'adapter', lora, alpha: 32, ...head });
   return [...offsets.slice(1), size];
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
+import type { LlamaConfig } from '../../models/llama.ts';
+import { weightShapes } from '../../models/network.ts';
 import { parseConfig } from '../../server/config.ts';
 import { Model } from '../../server/engine/model.ts';
 import { viewsOf } from '../../server/engine/parameters.ts';

@@ -9,6 +9,9 @@ import { evaluate } from './evaluate.ts';
 import { exportPreferences } from './export.ts';
 import { exportModel } from './exportModel.ts';
 import { generate } from './generate.ts';
+import { modelAdd } from './modelAdd.ts';
+import { modelList } from './modelList.ts';
+import { modelRemove } from './modelRemove.ts';
 import { resume } from './resume.ts';
 import { runs } from './runs.ts';
 import { score } from './score.ts';
@@ -25,6 +28,9 @@ const commands = [
   runs,
   resume,
   doctor,
+  modelAdd,
+  modelList,
+  modelRemove,
   exportModel,
   setupTensorflow,
 ];

@@ -49,6 +49,7 @@ const reasonTexts: Readonly<Record<Reason, string>> = {
   skips: 'skips',
   gone: 'whose responses are gone',
   disagreement: 'on which annotators disagree',
+  gold: 'on gold questions',
   outvoted: 'outvoted by other annotators',
   agreed: 'that say the same as another',
   repeats: 'decided again later',

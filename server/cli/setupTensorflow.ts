@@ -82,11 +82,13 @@ function sizes(done: number, total: number): string {
 function summary({ status, native, check }: SetupResult, seconds: number) {
   const { folder, binding, tfjsNode, libtensorflow } = native;
   const bytes = Object.values(native.files).reduce((sum, size) => sum + size, 0);
-  return { status, folder, binding, tfjsNode, libtensorflow, node: check.node, bytes, seconds };
+  const { node, gpu, remark } = check;
+  return { status, folder, binding, tfjsNode, libtensorflow, node, gpu: gpu === true, remark, bytes, seconds };
 }
 
 function summaryText(result: SetupResult, seconds: number): string {
-  const { status, folder, libtensorflow, tfjsNode, bytes } = summary(result, seconds);
+  const { status, folder, libtensorflow, tfjsNode, bytes, gpu, remark } = summary(result, seconds);
   const head = status === 'installed' ? 'Installed and checked' : 'Already installed; checked again';
-  return `${head}: TensorFlow ${libtensorflow} for tfjs-node ${tfjsNode}, ${sizes(bytes, 0)} in ${folder} · ${seconds} s`;
+  const device = gpu ? ', on the GPU' : remark ? `, on the CPU (${remark})` : '';
+  return `${head}: TensorFlow ${libtensorflow}${device}, for tfjs-node ${tfjsNode}, ${sizes(bytes, 0)} in ${folder} · ${seconds} s`;
 }

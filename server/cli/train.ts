@@ -8,6 +8,7 @@ import {
   jsonFlag,
   maxNewTokensFlag,
   optionalModelFlag,
+  precisionFlag,
   projectFlag,
   seedFlag,
   threadsFlag,
@@ -26,6 +27,7 @@ const flags = {
   resume: switchFlag('go on with the run in DIR'),
   engine: engineFlag,
   device: deviceFlag,
+  precision: precisionFlag,
   threads: threadsFlag,
   project: projectFlag,
   run: textFlag('RUN', "in a project: go on in this run's folder with another stage"),
@@ -45,6 +47,7 @@ has no end. sft learns the chosen answers, reward the preferences, ppo answers t
 DIR gets sft, reward and policy (each a PEFT folder that stands alone on the base), checkpoints, metrics.jsonl,
 samples.jsonl and manifest.json. Stages may be run one by one into the same DIR.
 --engine tensorflow trains on TensorFlow (npm run setup:tensorflow, once); answers come from onnxruntime on either.
+--precision int8-base multiplies with the frozen base in bytes (engine onnx): faster, the loss within 1 % of float32's.
 In a project, \`palate train\` alone trains on what was labelled there, in a run that the editor shows; without --run,
 \`--stage ppo\` starts from the project's reward model.
 Ctrl+C saves, then stops; the same command with --resume, in a project \`palate resume\`, goes on and ends as if it had
@@ -66,10 +69,10 @@ never stopped.`,
     throw new UserError(`--${wrong} has no place here: ${hint}.`);
   },
   async run(values, _, console) {
-    const { stage, model, data, out, seed, resume, engine, device, threads, project, run } = values;
+    const { stage, model, data, out, seed, resume, engine, precision, device, threads, project, run } = values;
     if (stage === undefined || model === undefined || data === undefined || out === undefined) {
       const options = { seed, threads, maxNewTokens: values['max-new-tokens'] };
-      return trainProject(console, { project, stage: stage ?? 'all', engine, device, run, options });
+      return trainProject(console, { project, stage: stage ?? 'all', engine, precision, device, run, options });
     }
     const watch = watchTraining(console, stage);
     try {
@@ -85,6 +88,7 @@ never stopped.`,
           maxNewTokens: values['max-new-tokens'],
           resume,
           engine,
+          precision,
           device,
           threads,
         },

@@ -10,22 +10,37 @@ import { readOutcome, startComparing } from '../jobs/outcome.ts';
 import { deleteRun, listRuns, readRun, readRunSummary } from '../jobs/runs.ts';
 import { startScoring } from '../jobs/scoringFile.ts';
 import { noteEnding, resumeTraining, startTraining } from '../jobs/training.ts';
+import { selectedRow } from '../language/selectedRow.ts';
 import type { ClientHandlers } from '../protocol/client.ts';
 import type { Job, ProjectFolder, ProjectInfo } from '../protocol/types.ts';
 import { scoreText } from '../scores/scoreFile.ts';
 import { labelHandlers } from './labelHandlers.ts';
+import { libraryHandlers } from './libraryHandlers.ts';
 import { requireTrust, type ServerState } from './serverState.ts';
 
 /** What the server answers the editor: one function a method. */
 export function createHandlers(state: ServerState): ClientHandlers {
-  return { ...projectHandlers(state), ...labelHandlers(state), ...jobHandlers(state), ...runHandlers(state) };
+  const { tensorflowState, setUpTensorflow, stopTensorflowSetup } = state.tensorflow;
+  return {
+    ...projectHandlers(state),
+    ...labelHandlers(state),
+    ...jobHandlers(state),
+    ...runHandlers(state),
+    tensorflowState,
+    setUpTensorflow,
+    stopTensorflowSetup,
+    ...libraryHandlers(state),
+  };
 }
 
 type Some<Names extends keyof ClientHandlers> = Pick<ClientHandlers, Names>;
 
-function projectHandlers(state: ServerState): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor'> {
-  const { projects, parts, engine } = state;
-  const infoOf = async (folder: ProjectFolder) => (await projects.open(folder)).store.info();
+function projectHandlers(
+  state: ServerState,
+): Some<'listProjects' | 'createProject' | 'createExample' | 'doctor' | 'engineMemory'> {
+  const { projects, parts, engine, settings } = state;
+  const infoOf = async (folder: ProjectFolder) =>
+    (await projects.open(folder)).store.info({ withoutModel: !settings().trusted });
   return {
     async listProjects({ folders }) {
       const infos = await Promise.all(folders.map((folder) => infoOrProblem(folder, state)));
@@ -39,8 +54,13 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
       await parts.createExample(absolute(folder));
       return infoOf(folder);
     },
+    async engineMemory() {
+      if (engine.pid === undefined) return null;
+      const { memory, held } = await engine.call('describe', {}, { priority: 'interactive' });
+      return { resident: memory.resident, ...(held && { held }) };
+    },
     async doctor({ project }) {
-      if (project === undefined) return examine(engine);
+      if (project === undefined || !settings().trusted) return examine(engine);
       const { store, project: folder } = await projects.open(project);
       return examine(engine, { folder, store });
     },
@@ -48,11 +68,11 @@ function projectHandlers(state: ServerState): Some<'listProjects' | 'createProje
 }
 
 /** Undefined for a folder that is no project; a project that cannot be read is shown with the reason. */
-async function infoOrProblem(folder: string, { projects }: ServerState): Promise<ProjectInfo | undefined> {
+async function infoOrProblem(folder: string, { projects, settings }: ServerState): Promise<ProjectInfo | undefined> {
   const own = join(absolute(folder), 'palate.json');
   if ((await projects.of(own)) !== join(own, '..')) return undefined;
   try {
-    return await (await projects.open(folder)).store.info();
+    return await (await projects.open(folder)).store.info({ withoutModel: !settings().trusted });
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     const none = { prompts: 0, textResponses: 0, imageResponses: 0, textPreferences: 0, imagePreferences: 0 };
@@ -81,7 +101,7 @@ function jobHandlers(
   | 'scoreText'
   | 'outcome'
 > {
-  const { queue, projects, settings, scorerOf } = state;
+  const { queue, downloads, projects, settings, scorerOf } = state;
   /** Opens a project in which something is to be computed. */
   const trusted = (project: ProjectFolder): Promise<JobParts> => {
     requireTrust(settings());
@@ -95,22 +115,24 @@ function jobHandlers(
     resumeRun: async ({ project, run }) => jobOf(await resumeTraining(await trusted(project), run)),
     stopJob({ job: id, forget = false }) {
       const job = queue.find(id);
+      if (!job && downloads.find(id)) return { stopping: downloads.stop(id) };
       if (!job) throw new UserError('That job has ended.');
       const ending = forget ? 'forgotten' : 'stopped';
       const { run, project, kind } = job;
-      const note = () => run !== undefined && kind === 'train' && noteEnding(project, run, ending);
+      const note = () =>
+        project !== undefined && run !== undefined && kind === 'train' && noteEnding(project, run, ending);
       const stopping = queue.stop(id, note);
       if (!stopping && forget) note();
       return { stopping };
     },
-    listJobs: () => queue.list(),
+    listJobs: () => [...queue.list(), ...downloads.list()],
     async scoreFile({ project, file }) {
       const parts = await trusted(project);
       return jobOf(await startScoring(parts, await scorerOf(parts.project), file));
     },
-    async scoreText({ project, prompt, text }) {
+    async scoreText({ project, text, within }) {
       const { project: folder } = await trusted(project);
-      return scoreText(await scorerOf(folder), { prompt, text });
+      return scoreText(await scorerOf(folder), text, within && selectedRow(within));
     },
     outcome: async ({ project, ...request }) => jobOf(await startComparing(await trusted(project), request)),
   };

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { ClientMethod, ClientParams } from '../protocol/client.ts';
-import { deviceChoices, engineNames } from '../protocol/types.ts';
+import { deviceChoices, engineNames, precisions } from '../protocol/types.ts';
 
 /** Paths and ids are short; a longer one is a mistake or an attack. */
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -27,6 +27,7 @@ const trainRequest = v.strictObject({
   ...inProject,
   stage: v.picklist(['sft', 'reward', 'ppo', 'all']),
   engine: v.optional(v.picklist(engineNames)),
+  precision: v.optional(v.picklist(precisions)),
   device: v.optional(v.picklist(deviceChoices)),
   run: v.optional(name),
 });
@@ -70,7 +71,11 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   stopJob: v.strictObject({ job: name, forget: v.optional(v.boolean()) }),
   listJobs: v.strictObject({}),
   scoreFile: v.strictObject({ ...inProject, file: name }),
-  scoreText: v.strictObject({ ...inProject, prompt: v.optional(text), text }),
+  scoreText: v.strictObject({
+    ...inProject,
+    text,
+    within: v.optional(v.strictObject({ line: text, start: count, end: count })),
+  }),
   outcome: v.strictObject({
     ...inProject,
     run: v.optional(name),
@@ -88,8 +93,14 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   forgetRun: ofRun,
   deleteRun: ofRun,
   listModels: project,
+  engineMemory: v.strictObject({}),
   chooseModel: v.strictObject({ ...inProject, id: name }),
+  listLibrary: v.strictObject({}),
+  addModel: v.strictObject({ model: name }),
   doctor: v.strictObject({ project: v.optional(name) }),
+  tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
+  setUpTensorflow: v.strictObject({ from: v.nullable(name) }),
+  stopTensorflowSetup: v.strictObject({}),
 };
 
 export const clientMethods = Object.keys(paramsSchemas) as ClientMethod[];

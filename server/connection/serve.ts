@@ -15,9 +15,10 @@ import type { Scorer } from '../scores/scorer.ts';
 import { registerHandlers } from './dispatcher.ts';
 import { createHandlers } from './handlers.ts';
 import { faultText, type Log, logTo } from './log.ts';
-import { createNotifier } from './notifier.ts';
+import { createNotifier, type Notifier } from './notifier.ts';
 import { requireTrust, type ServerState, watchProject } from './serverState.ts';
 import { defaultSettings, parseSettings } from './settings.ts';
+import { createTensorflowSetups } from './tensorflowSetup.ts';
 import type { ServerParts } from './types.ts';
 
 export interface ServeOptions {
@@ -45,18 +46,12 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
     check: () => requireTrust(settings),
     onCrash: log,
   });
-  const queue = new JobQueue({
-    onChange(job) {
-      notifier.send('jobChanged', { job }, job.id);
-      if (job.run !== undefined)
-        notifier.send('runChanged', { project: job.project, run: job.run }, `${job.project} ${job.run}`);
-    },
-    onFault: (job, error) => log(faultText(job.title, error)),
-  });
+  const [queue, downloads] = [toldQueue(notifier, log), toldQueue(notifier, log)];
   const projects = createProjects({
     engine,
     queue,
     threads,
+    trusted: () => settings.trusted,
     openStore: (folder) => parts.openProjectStore(folder),
     onOpen(job) {
       if (language) ends.push(watchProject(job, state, language));
@@ -65,15 +60,21 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
       }
     },
   });
+  const tensorflow = createTensorflowSetups({
+    check: () => requireTrust(settings),
+    tell: (progress) => notifier.send('tensorflowSetup', progress, 'tensorflow'),
+  });
   const scorers = new Map<ProjectFolder, Promise<Scorer>>();
   const state: ServerState = {
     connection,
     parts,
     engine,
     queue,
+    downloads,
     projects,
     notifier,
     annotators,
+    tensorflow,
     settings: () => settings,
     scorerOf(project) {
       const known = scorers.get(project) ?? projects.open(project).then((job) => scorerFor(job, parts, log));
@@ -112,7 +113,7 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
   return {
     close() {
       closing ??= (async () => {
-        await queue.close();
+        await Promise.all([queue.close(), downloads.close(), tensorflow.close()]);
         for (const end of ends) end();
         notifier.close();
         language?.close();
@@ -122,6 +123,20 @@ export function serve(connection: Connection, parts: ServerParts, options: Serve
       return closing;
     },
   };
+}
+
+/** A queue whose jobs the editor is told of. */
+function toldQueue(notifier: Notifier, log: Log): JobQueue {
+  return new JobQueue({
+    onChange(job) {
+      notifier.send('jobChanged', { job }, job.id);
+      const { project, run } = job;
+      if (project !== undefined && run !== undefined) {
+        notifier.send('runChanged', { project, run }, `${project} ${run}`);
+      }
+    },
+    onFault: (job, error) => log(faultText(job.title, error)),
+  });
 }
 
 function scorerFor(job: JobParts, parts: ServerParts, log: Log): Scorer {

@@ -1,6 +1,6 @@
 import type { Connection } from 'vscode-languageserver/node';
 import { UserError } from '../errors.ts';
-import type { EngineHost } from '../jobs/engineHost.ts';
+import type { OpenEngineHost } from '../jobs/createEngineHost.ts';
 import type { JobQueue } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import type { Projects } from '../jobs/projects.ts';
@@ -11,20 +11,24 @@ import type { ServerSettings } from '../protocol/client.ts';
 import type { ProjectFolder } from '../protocol/types.ts';
 import type { Scorer } from '../scores/scorer.ts';
 import type { Notifier } from './notifier.ts';
+import type { TensorflowHandlers } from './tensorflowSetup.ts';
 import type { ServerParts } from './types.ts';
 
 /** What the handlers work with. */
 export interface ServerState {
   readonly connection: Connection;
   readonly parts: ServerParts;
-  readonly engine: EngineHost;
+  readonly engine: OpenEngineHost;
   readonly queue: JobQueue;
+  /** Downloads: they wait for no engine. */
+  readonly downloads: JobQueue;
   readonly projects: Projects;
   readonly notifier: Notifier;
   readonly settings: () => ServerSettings;
   readonly scorerOf: (project: ProjectFolder) => Promise<Scorer>;
   /** Annotators that the editor asked for, by project: they are told when labels change. */
   readonly annotators: Map<ProjectFolder, Set<string>>;
+  readonly tensorflow: TensorflowHandlers;
   /** Another reward model was chosen. */
   readonly rewardChanged: (project: ProjectFolder) => void;
 }

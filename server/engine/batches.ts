@@ -50,6 +50,34 @@ export function bucketFor(rows: readonly Row[], tokens: number): Bucket {
   return { batch, time, reads: readsFor(reads) };
 }
 
+/**
+ * How many lines a bucket has, of at most `most`, so that `passes(lines)` of them cost least: a micro-batch that is half
+ * empty takes as long as a full one.
+ */
+export function cheapestLines(most: number, passes: (lines: number) => number): number {
+  let best = { lines: most, cost: Number.POSITIVE_INFINITY };
+  for (let lines = most; lines > 0; lines--) {
+    const cost = passes(lines) * (lines + passCost);
+    if (cost < best.cost) best = { lines, cost };
+  }
+  return best.lines;
+}
+
+/** What a pass costs besides its lines, in lines. */
+const passCost = 0.5;
+
+/**
+ * The bucket with the lines in which these groups of rows, each packed by itself, take least, and the reads that they then
+ * have; any one of the rows still fits.
+ */
+export function suitedTo(groups: readonly (readonly Row[])[], bucket: Bucket, options: PackOptions = {}): Bucket {
+  const packed = (batch: number) => groups.flatMap((rows) => lay(rows, { ...bucket, batch }, options));
+  const batch = cheapestLines(bucket.batch, (lines) => packed(lines).length / groups.length);
+  const counts = [...packed(batch).map((open) => open.reads), ...groups.flat().map((row) => row.reads.length)];
+  const reads = counts.reduce((most, count) => Math.max(most, count), 1);
+  return { ...bucket, batch, reads: Math.min(bucket.reads, readsFor(reads)) };
+}
+
 const countReads = (placed: PackedBatch['rows']) => placed.reduce((sum, { count }) => sum + count, 0);
 
 /**
@@ -57,11 +85,16 @@ const countReads = (placed: PackedBatch['rows']) => placed.reduce((sum, { count 
  * line holds several rows as segments of their own: positions restart, and attention does not cross. With
  * `separate` each row gets a line of its own. Throws a RangeError where a row does not fit into any bucket.
  */
-export function pack(
-  rows: readonly Row[],
-  bucket: Bucket,
-  options: { readonly separate?: boolean } = {},
-): PackedBatch[] {
+export function pack(rows: readonly Row[], bucket: Bucket, options: PackOptions = {}): PackedBatch[] {
+  return lay(rows, bucket, options).map((batch) => finish(batch, bucket));
+}
+
+export interface PackOptions {
+  /** Each row gets a line of its own. */
+  readonly separate?: boolean;
+}
+
+function lay(rows: readonly Row[], bucket: Bucket, options: PackOptions): OpenBatch[] {
   const batches: OpenBatch[] = [];
   rows.forEach((row, k) => {
     if (row.ids.length > bucket.time || row.reads.length > bucket.reads) {
@@ -75,7 +108,7 @@ export function pack(
     place(fresh, row, k, bucket, false);
     batches.push(fresh);
   });
-  return batches.map((batch) => finish(batch, bucket));
+  return batches;
 }
 
 interface OpenBatch {

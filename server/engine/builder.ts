@@ -124,6 +124,9 @@ export abstract class CheckedBuilder<T extends Tensor> implements OpBuilder {
   silu(x: Tensor): T {
     return this.unary('silu', x);
   }
+  gelu(x: Tensor): T {
+    return this.unary('gelu', x);
+  }
 
   less(a: Tensor, b: Operand): T {
     return this.binary('less', a, b, 'bool');
@@ -231,6 +234,13 @@ export abstract class CheckedBuilder<T extends Tensor> implements OpBuilder {
       throw new ShapeError('rmsNorm', [x.shape, gain.shape], `the gain must be [${x.shape[1]}]`);
     }
     return this.record('rmsNorm', [x, gain], x.shape, { attributes: { epsilon } });
+  }
+  layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): T {
+    requireRank('layerNorm', x.shape, 2);
+    if (!sameShape(gain.shape, [x.shape[1]]) || !sameShape(bias.shape, gain.shape)) {
+      throw new ShapeError('layerNorm', [x.shape, gain.shape, bias.shape], `gain and bias must be [${x.shape[1]}]`);
+    }
+    return this.record('layerNorm', [x, gain, bias], x.shape, { attributes: { epsilon } });
   }
   rotary(x: Tensor, cos: Tensor, sin: Tensor): T {
     requireRank('rotary', x.shape, 4);

@@ -1,10 +1,10 @@
-import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../models/ops.ts';
 import { type Bucket, bucketFor, pack } from './batches.ts';
+import { activationBytes } from './memory/sessions.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import type { Scored } from './scoring.ts';
 import { predictionRow, type Sequence } from './sequences.ts';
-import { activationBytes } from './weights/memory.ts';
 
 /** Places of a forward pass whose whole distribution is held at once. */
 const placesAtOnce = 256;
@@ -51,10 +51,10 @@ function distributionSession(
   kind: 'distribution' | 'divergence',
 ) {
   const key = `${kind}/${batch}x${time}/${reads}/${loraKey(adapter?.lora)}`;
-  const bytes = activationBytes(model.config, batch * time, 'score') + 8 * reads * model.config.vocabulary;
+  const bytes = activationBytes(model.config, batch * time, 'score', time) + 8 * reads * model.config.vocabulary;
   return model.session(key, bytes, (ops): Record<string, Tensor> => {
     const context = adapterContext(ops, adapter?.lora);
-    const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
+    const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
     const matrix = outputMatrix(context, model.config);
     if (!isFrozen(matrix)) throw new Error('Distributions are read from a frozen base.');
     const logits = ops.frozenLinear(ops.gatherRows(hidden, ops.input('index', [reads], 'int32')), matrix); // [P, V]

@@ -9,12 +9,13 @@ import { configEntries, copiedEntries, formatEntries, ggufTensorSources } from '
 import { ggufFamily } from './weights/ggufModel.ts';
 import { tokenizerEntries } from './weights/ggufTokenizer.ts';
 import { ggufChunks, ggufTensorBytes } from './weights/ggufWriter.ts';
-import { llamaWeightShapes } from './weights/llamaWeights.ts';
+import { isTransposed, turned } from './weights/gpt2Weights.ts';
 import { type ModelFiles, openModelFiles, type WeightEntry } from './weights/load.ts';
 import { checkMemory, gigabytes } from './weights/memory.ts';
 import { mergeInto } from './weights/merge.ts';
 import { safetensorsChunks } from './weights/safetensors.ts';
 import { modelTexts } from './weights/saveBase.ts';
+import { namedShapes } from './weights/shapes.ts';
 import { createTokenizer } from './weights/tokenizer.ts';
 import type { Adapter, WeightTensor } from './weights/types.ts';
 
@@ -62,12 +63,12 @@ interface Plan {
 function folder(model: ModelFiles, out: string, read: Read): Plan {
   const half = [...model.entries.values()].every(({ format }) => format.name === 'BF16');
   const weights = new Map<string, WeightTensor>(
-    llamaWeightShapes(model.config).map(({ name, shape }) => [
+    namedShapes(model.config).map(({ name, shape }) => [
       name,
       {
-        shape,
+        shape: isTransposed(model.config, name) ? [...shape].reverse() : shape,
         get data() {
-          return read(name).data;
+          return turned(model.config, name, read(name)).data;
         },
       },
     ]),
@@ -109,7 +110,7 @@ function file(model: ModelFiles, out: string, format: 'gguf-f16' | 'gguf-q8_0', 
   const described =
     gguf === undefined
       ? [
-          ...configEntries(basename(model.path), family, config),
+          ...configEntries(basename(model.path), config),
           ...tokenizerEntries(createTokenizer(model.tokenizerSource()), config.vocabulary),
         ]
       : copiedEntries(gguf.header, gguf.file);
@@ -142,7 +143,7 @@ function checkOut(out: string, format: ExportFormat): void {
 
 /** One weight as float32, and once more as it is written. */
 function checkLargest({ path, config }: ModelFiles): void {
-  const sizes = llamaWeightShapes(config).map(({ shape }) => shape.reduce((product, size) => product * size, 1));
+  const sizes = namedShapes(config).map(({ shape }) => shape.reduce((product, size) => product * size, 1));
   checkMemory({
     what: `Exporting ${path}`,
     bytes: Math.max(...sizes) * 8 + (64 << 20),

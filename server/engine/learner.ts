@@ -1,15 +1,15 @@
 import { scoreName } from '../../models/heads.ts';
 import type { LoraShape } from '../../models/layers.ts';
-import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
+import { type ModelConfig, weightShapes } from '../../models/network.ts';
 import { UserError } from '../errors.ts';
 import type { Bucket, PackedBatch } from './batches.ts';
+import { activationBytes, keptBy } from './memory/sessions.ts';
 import type { ActiveAdapter, Model } from './model.ts';
 import { Optimiser, type OptimiserOptions, type OptimiserState, type ParameterGroup } from './optimiser.ts';
 import { type Layout, layoutOf, viewsOf } from './parameters.ts';
 import { uniform } from './random.ts';
-import type { Build, Feeds, Output } from './runtime.ts';
+import type { Build, Feeds, Output, Recompute } from './runtime.ts';
 import { adapterShapes } from './weights/adapters.ts';
-import { activationBytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** What is trained: LoRA matrices, perhaps with a scalar head; or the whole base. */
@@ -61,9 +61,10 @@ export class Learner {
   ): Promise<Record<string, Output>> {
     const { model } = this;
     await this.hold();
-    const bytes = activationBytes(model.config, bucket.batch * bucket.time, recompute ? 'recompute' : 'train');
-    const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? '/recompute' : ''}`;
-    const options = { gradients: 'accumulate', parameters: this.layout.names } as const;
+    const bytes = activationBytes(model.config, bucket.batch * bucket.time, keptBy(recompute), bucket.time);
+    const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? `/recompute ${recompute}` : ''}`;
+    const recomputeCheap = recompute === 'cheap';
+    const options = { gradients: 'accumulate', parameters: this.layout.names, recomputeCheap } as const;
     const session = await model.session(`train/${key}/${shape}`, bytes, build, options);
     const scale: Record<string, Float32Array> =
       this.trained.kind === 'base' ? {} : { loraScale: Float32Array.of(this.active.scale) };
@@ -141,11 +142,11 @@ export interface TrainingGraph {
   /** Says all that the graph depends on besides the bucket. */
   readonly key: string;
   readonly bucket: Bucket;
-  readonly recompute?: boolean;
+  readonly recompute?: Recompute;
   readonly build: Build;
 }
 
-export function trainedLayout(config: LlamaConfig, trained: Trained): Layout {
+export function trainedLayout(config: ModelConfig, trained: Trained): Layout {
   if (trained.kind === 'base') return layoutOf(weightShapes(config));
   const shapes = adapterShapes(config, trained.lora.rank, trained.lora.targetModules).map(
     ({ name, shape }) => [name, shape] as const,

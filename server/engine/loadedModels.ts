@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { holdBase } from './memory/held.ts';
 import { type ActiveAdapter, activate, Model } from './model.ts';
 import { threads } from './onnx/sessions.ts';
 import { checkAdapter, readAdapter } from './weights/adapters.ts';
@@ -7,7 +8,7 @@ import { loadBaseModel } from './weights/load.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** The base model in memory: one at a time, because it is what takes the memory. */
-let loaded: { path: string; stamp: string; model: Model } | undefined;
+let loaded: { path: string; stamp: string; model: Model; letGo: () => void } | undefined;
 
 /** The model at a path, loaded if it is not the one in memory, or has changed on disk. */
 export async function openModel(path: string, threadCount: number | undefined): Promise<Model> {
@@ -21,13 +22,20 @@ export async function openModel(path: string, threadCount: number | undefined): 
   if (loaded?.path === absolute && loaded.stamp === stamp) return loaded.model;
   await closeModel();
   const model = new Model(await loadBaseModel(absolute));
-  loaded = { path: absolute, stamp, model };
+  loaded = { path: absolute, stamp, model, letGo: holdModel(model, () => 0) };
   return model;
 }
 
 async function closeModel(): Promise<void> {
+  loaded?.letGo();
   await loaded?.model.release();
   loaded = undefined;
+}
+
+/** Tells what a model holds for as long as it is in memory. Returns what ends that. */
+export function holdModel(model: Model, secondCopy: () => number): () => void {
+  const bytes = [...model.base.weights.values()].reduce((sum, { data }) => sum + data.byteLength, 0);
+  return holdBase({ path: model.base.path, bytes, secondCopy, graphs: () => model.graphBytes });
 }
 
 /** An adapter folder, checked against the model. Throws a UserError that names what does not fit. */

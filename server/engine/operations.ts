@@ -39,6 +39,7 @@ export const floatOnly: ReadonlySet<string> = new Set([
   'frozenLinear',
   'frozenLinearAdjoint',
   'rmsNorm',
+  'layerNorm',
   'rotary',
   'tokenEntropy',
 ]);

@@ -1,5 +1,5 @@
 import type { DType, OpBuilder, Shape, Tensor } from '../../models/ops.ts';
-import type { DeviceName, EngineName } from '../protocol/types.ts';
+import type { DeviceName, EngineName, Precision } from '../protocol/types.ts';
 import type { BaseModel } from './weights/types.ts';
 
 /** What runs graphs: onnxruntime, or TensorFlow. */
@@ -38,6 +38,9 @@ export interface DeviceMemory {
   letGo(vector: Float32Array): void;
 }
 
+/** What a backward pass computes again instead of keeping it: each layer, nothing, or what takes little time. */
+export type Recompute = boolean | 'cheap';
+
 /** Makes the outputs of a graph, by name. */
 export type Build = (ops: OpBuilder) => Record<string, Tensor>;
 
@@ -47,22 +50,33 @@ export interface CompileOptions {
    * 'accumulate': one flat output `gradients`, the input `accumulated` plus every gradient in the order `parameters`.
    */
   readonly gradients?: 'each' | 'accumulate';
+  /** Whether values that take little time are computed again for the gradients instead of kept. Default: kept. */
+  readonly recomputeCheap?: boolean;
+  /** How products with frozen matrices are computed. Default 'float32'; TensorFlow knows no other. */
+  readonly precision?: Precision;
   /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
   readonly parameters?: readonly string[];
   /** Outputs that always go `into` vectors, and need not come to the host where the runtime has memory of its own. */
   readonly resident?: readonly string[];
+  /**
+   * Frozen matrices that the runtime may copy into the graph, packed for its products: faster where a run has few rows.
+   * The copy lives as long as the session.
+   */
+  readonly packed?: Packed;
 }
+
+/** A frozen matrix by the name of its input; undefined: it stays an input. */
+export type Packed = (name: string) => Float32Array | Int8Array | undefined;
 
 export interface Slot {
   readonly shape: Shape;
-  readonly dtype: DType;
+  readonly dtype: DType | 'int8';
 }
 
 /** Data for one input: a typed array fills the declared shape; an input with named dimensions needs its `shape` too. */
-export type Feed =
-  | Float32Array
-  | Int32Array
-  | { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] };
+export type Feed = FeedData | { readonly data: FeedData; readonly shape: readonly number[] };
+/** Int8Array: a frozen matrix as bytes. */
+export type FeedData = Float32Array | Int32Array | Int8Array;
 export type Feeds = Readonly<Record<string, Feed>>;
 export interface Output {
   readonly shape: readonly number[];
@@ -86,16 +100,18 @@ export function fitted(
   name: string,
   slot: Slot,
   feed: Feed | undefined,
-): { readonly data: Float32Array | Int32Array; readonly shape: readonly number[] } {
+): { readonly data: FeedData; readonly shape: readonly number[] } {
   if (feed === undefined) throw new Error(`Nothing is fed to the input ${name}.`);
   const [data, shape] = 'data' in feed ? [feed.data, feed.shape] : [feed, slot.shape as readonly number[]];
   const fits =
     shape.length === slot.shape.length &&
     slot.shape.every((dimension, axis) => typeof dimension === 'string' || dimension === shape[axis]);
   if (!fits) throw new Error(`The input ${name} is [${slot.shape.join(', ')}], fed with [${shape.join(', ')}].`);
-  if ((slot.dtype === 'int32') !== data instanceof Int32Array) throw new Error(`The input ${name} is ${slot.dtype}.`);
+  if (!(data instanceof arrays[slot.dtype])) throw new Error(`The input ${name} is ${slot.dtype}.`);
   return { data, shape };
 }
+
+const arrays = { float32: Float32Array, int32: Int32Array, int8: Int8Array, bool: Float32Array } as const;
 
 /** The output that gradients are taken of. */
 export function requireLoss<T extends Slot>(outputs: Readonly<Record<string, T>>): T {

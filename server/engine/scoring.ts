@@ -1,10 +1,10 @@
 import { scalarHead } from '../../models/heads.ts';
-import { llama, outputMatrix, tokenInputs } from '../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../models/network.ts';
 import type { OpBuilder, Tensor } from '../../models/ops.ts';
-import { type Bucket, bucketFor, pack, type Row } from './batches.ts';
+import { type Bucket, bucketFor, pack, type Row, suitedTo } from './batches.ts';
+import { activationBytes } from './memory/sessions.ts';
 import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from './model.ts';
 import { predictionRow, rewardRow, type Sequence } from './sequences.ts';
-import { activationBytes } from './weights/memory.ts';
 
 /** Tokens in one forward pass. */
 const scoreTokens = 1024;
@@ -79,16 +79,16 @@ async function* readHidden(
   { name, temperature = 1, targets, read }: Reading,
 ): AsyncGenerator<Scored, Float32Array[]> {
   const results: Float32Array[] = rows.map(({ reads }) => new Float32Array(reads.length));
-  const bucket = bucketFor(rows, scoreTokens);
+  const bucket = suitedTo([rows], bucketFor(rows, scoreTokens));
   const { batch, time, reads } = bucket;
   const key = `${name}/${batch}x${time}/${reads}/${loraKey(adapter?.lora)}`;
-  const bytes = activationBytes(model.config, batch * time, 'score');
+  const bytes = activationBytes(model.config, batch * time, 'score', time);
   let done = 0;
   for (const packed of pack(rows, bucket)) {
     const session = await model.session(key, bytes, (ops) => {
       const context = adapterContext(ops, adapter?.lora);
       // As segments, whose values TensorFlow frees one by one.
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), { recompute: true });
       const places = ops.gatherRows(hidden, ops.input('index', [reads], 'int32')); // [P, D]
       return { values: read(ops, places, bucket, context) };
     });

@@ -3,12 +3,16 @@ import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
 import { chooseDevice } from '../devices/choose.ts';
 import { UserError } from '../errors.ts';
+import { deviceFor, requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
 import type { CompletionRow, DeviceChoice, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
 import { LessMemory } from './lessMemory.ts';
-import { openAdapter, openModel } from './loadedModels.ts';
+import { holdModel, openAdapter, openModel } from './loadedModels.ts';
+import { adapterBytes, estimateMemory, learnerVectors, type MemoryQuestion } from './memory/estimate.ts';
+import { holdAdapters } from './memory/held.ts';
+import { memoryQuestion } from './memory/question.ts';
 import { Model } from './model.ts';
 import { runtimeOn } from './onnx/device.ts';
 import { threads } from './onnx/sessions.ts';
@@ -23,7 +27,7 @@ import { type Pair, rewardStage } from './stages/reward.ts';
 import { sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
 import { writeAdapter } from './weights/adapters.ts';
-import { activationBytes, checkMemory, gigabytes } from './weights/memory.ts';
+import { checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
 
 /** Reads configuration, data and model, and says what each stage will do. Throws UserErrors before anything is written. */
@@ -32,11 +36,15 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const config = parseConfig(trainConfig, value, source);
   const ppo = params.maxNewTokens === undefined ? config.ppo : { ...config.ppo, maxNewTokens: params.maxNewTokens };
   const data = readData(params);
-  const engine = params.engine ?? config.engine;
-  const chosen = await chooseRuntime(engine, params.device ?? config.device, params.threads);
+  const [engine, precision] = [params.engine ?? config.engine, params.precision ?? config.precision];
+  const device = params.device ?? config.device;
+  requirePrecision(precision, engine, device);
+  const chosen = await chooseRuntime(engine, deviceFor(precision, device), params.threads);
   const opened = await openModel(params.model, params.threads);
-  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime on the processor.
-  const own = chosen.runtime === undefined ? opened : new Model(opened.base, { runtime: chosen.runtime });
+  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, on the processor, in float32.
+  const asOpened = chosen.runtime === undefined && precision === opened.precision;
+  const own = asOpened ? opened : new Model(opened.base, { runtime: chosen.runtime, precision });
+  const letGo = own === opened ? undefined : holdModel(own, () => own.runtime.weightBytes(own.base));
   const way = new LessMemory(own, opened, { sft: config.sft, reward: config.reward, ppo });
   const plans: Record<StageName, () => StagePlan> = {
     sft: () => sftPlan(way.model, way.configs.sft, data.completions, params),
@@ -50,6 +58,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     base: { path: own.base.path, identity: own.base.identity },
     versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...chosen.versions },
     engine: own.runtime.name,
+    precision,
     device: own.runtime.device,
     notices: chosen.notices,
     threads: threads.count,
@@ -59,6 +68,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
       return notice === undefined ? undefined : { plan: plans[stage](), notice };
     },
     close: async () => {
+      letGo?.();
       if (own !== opened) await own.release();
     },
     writeAdapter: (folder, adapter) => writeAdapter(folder, adapter, { baseModelPath: own.base.path }),
@@ -93,13 +103,14 @@ function sftPlan(
       response: responseIds(model.tokenizer, completion, finished),
     }),
   );
-  checkTrainingMemory(model, 'sft', sequences, config);
+  checkTrainingMemory(model, 'sft', sequences, { sft: config });
   return {
     stage: 'sft',
     config,
     async open() {
       const stage = sftStage(model, sequences, config, { seed: params.seed ?? 0 });
-      return openStage({ stage, initial: stage.start() });
+      const close = holdAdapters({ policy: learnerVectors * adapterBytes(model.config, config.rank) });
+      return openStage({ stage, initial: stage.start(), close });
     },
   };
 }
@@ -119,7 +130,7 @@ function rewardPlan(
     model,
     'reward',
     pairs.flatMap(({ chosen, rejected }) => [chosen, rejected]),
-    config,
+    { reward: config },
   );
   return {
     stage: 'reward',
@@ -127,7 +138,9 @@ function rewardPlan(
     async open(previous) {
       const from = previous.sft === undefined ? undefined : openAdapter(model, previous.sft);
       const stage = rewardStage(model, pairs, config, { seed: params.seed ?? 0, from });
-      return openStage({ stage, initial: stage.start() });
+      const rank = from?.rank ?? config.rank;
+      const close = holdAdapters({ 'reward model': learnerVectors * adapterBytes(model.config, rank) });
+      return openStage({ stage, initial: stage.start(), close });
     },
   };
 }
@@ -144,13 +157,22 @@ function ppoPlan(
     checked(model, params.data, k, { prompt: ids, response: Array.from({ length: config.maxNewTokens }, () => 0) });
     return ids;
   });
+  const sequences = prompts.map((prompt) => ({ prompt, response: [] }));
+  checkTrainingMemory(model, 'ppo', sequences, { ppo: config });
   return {
     stage: 'ppo',
     config,
     async open(previous) {
       const { sft, reward } = ppoAdapters(model, previous, params);
       const stage = ppoStage(model, { prompts, sft, reward }, config, { seed: params.seed ?? 0 });
-      return openStage({ stage, initial: stage.start() });
+      const [one, other] = [sft, reward].map(({ rank }) => adapterBytes(model.config, rank));
+      const close = holdAdapters({
+        policy: learnerVectors * one,
+        reference: one,
+        critic: learnerVectors * other,
+        'reward model': other,
+      });
+      return openStage({ stage, initial: stage.start(), close });
     },
   };
 }
@@ -185,27 +207,33 @@ function checked(model: Model, file: string, row: number, sequence: Sequence): S
   return sequence;
 }
 
-/** Said before the work begins, with what would fit. */
+/** Said before the work begins, with what would fit. The base and the program are in memory already. */
 function checkTrainingMemory(
   model: Model,
-  what: StageName,
+  use: StageName,
   sequences: readonly Sequence[],
-  config: { readonly microBatchTokens: number; readonly recompute: boolean },
+  configured: Partial<Pick<TrainConfig, StageName>>,
 ): void {
-  const { microBatchTokens } = config;
-  const recompute = model.recomputes(config);
-  const longest = sequences.reduce((most, { prompt, response }) => Math.max(most, prompt.length + response.length), 1);
-  const need = (tokens: number, how: 'train' | 'recompute') =>
-    activationBytes(model.config, Math.max(tokens, longest), how) + model.runtime.weightBytes(model.base);
-  const bytes = need(microBatchTokens, recompute ? 'recompute' : 'train');
+  const stages = { ...parseConfig(trainConfig, {}, 'the defaults'), ...configured };
+  const lengths = sequences.map(({ prompt, response }) => [prompt.length, prompt.length + response.length] as const);
+  const longest = (at: 0 | 1) => lengths.reduce((most, length) => Math.max(most, length[at]), 1);
+  const { config, runtime } = model;
+  const basis = { config, engine: runtime.name, longestPrompt: longest(0), longestRow: longest(1) };
+  const question = memoryQuestion(use, { stages }, basis);
+  const need = (change: Partial<MemoryQuestion> = {}) => {
+    const { secondCopy, adapters, graphs, answers } = estimateMemory({ ...question, ...change }).parts;
+    return secondCopy + adapters + graphs + answers;
+  };
+  const { microBatchTokens, recompute } = question;
   checkMemory({
-    what: `Training (${what}, micro-batches of ${Math.max(microBatchTokens, longest)} tokens)`,
-    bytes,
+    what: `Training (${use}, micro-batches of ${Math.max(microBatchTokens, basis.longestRow)} tokens)`,
+    bytes: need(),
     wouldFit: (available) => {
-      if (!recompute && need(microBatchTokens, 'recompute') <= available) {
-        return `With "recompute": true it would need ${gigabytes(need(microBatchTokens, 'recompute'))}.`;
+      const again = need({ recompute: true });
+      if (model.recomputes({ recompute }) !== true && again <= available) {
+        return `With "recompute": true it would need ${gigabytes(again)}.`;
       }
-      return `Lower microBatchTokens (now ${microBatchTokens}); the longest row has ${longest} tokens, which is the least.`;
+      return `Lower microBatchTokens (now ${microBatchTokens}); the longest row has ${basis.longestRow} tokens, which is the least.`;
     },
   });
 }

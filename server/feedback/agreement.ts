@@ -1,6 +1,7 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { choices, kinds } from '../store/eventColumns.ts';
+import type { GoldAnswers } from '../store/gold.ts';
 import type { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
 import type { VotedPair } from './votes.ts';
@@ -13,6 +14,8 @@ export interface AnnotatorAgreement {
   readonly prefersA: { readonly share: number; readonly of: number };
   /** Pairs decided twice, with sides swapped: how many got the same answer, and how many the same side instead. */
   readonly repeats: { readonly pairs: number; readonly same: number; readonly sameSide: number };
+  /** Gold questions decided, and how many got the right answer; a tie is none. */
+  readonly gold: { readonly pairs: number; readonly right: number };
 }
 
 export interface Agreement {
@@ -33,16 +36,21 @@ export async function agreementOf(
   pairs: readonly VotedPair[],
   numbers: ResponseNumbers,
   pacer: Pacer,
+  gold: GoldAnswers = new Map(),
 ): Promise<Agreement> {
   const people = [...annotators].filter(({ decided }) => decided > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
   const each: AnnotatorAgreement[] = [];
-  for (const labels of people) each.push(await agreementWithOneself(labels, pacer));
+  for (const labels of people) each.push(await agreementWithOneself(labels, gold, pacer));
   return { annotators: each, between: await agreementBetween(pairs, numbers, pacer) };
 }
 
-async function agreementWithOneself(labels: AnnotatorLabels, pacer: Pacer): Promise<AnnotatorAgreement> {
+async function agreementWithOneself(
+  labels: AnnotatorLabels,
+  gold: GoldAnswers,
+  pacer: Pacer,
+): Promise<AnnotatorAgreement> {
   const { choice, highFirst, kind } = labels.events;
-  let [a, sides, twice, same, sameSide] = [0, 0, 0, 0, 0];
+  let [a, sides, twice, same, sameSide, questions, right] = [0, 0, 0, 0, 0, 0, 0];
   const isSide = (row: number) => choice[row] === choices.low || choice[row] === choices.high;
   const choseA = (row: number) => (choice[row] === choices.high) === (highFirst[row] === 1);
   for (const key of labels.comparisons()) {
@@ -54,6 +62,11 @@ async function agreementWithOneself(labels: AnnotatorLabels, pacer: Pacer): Prom
       if (choseA(row)) a++;
     }
     const { low, high, repeat } = partsOfKey(key);
+    const answer = gold.get(key);
+    if (answer !== undefined) {
+      questions++;
+      if (answer === { [choices.low]: low, [choices.high]: high }[choice[row]]) right++;
+    }
     const again = repeat ? -1 : labels.current(comparisonKey(low, high, true));
     if (again === -1 || kind[again] !== kinds.decide) continue;
     twice++;
@@ -65,6 +78,7 @@ async function agreementWithOneself(labels: AnnotatorLabels, pacer: Pacer): Prom
     decisions: labels.decided,
     prefersA: { share: a / sides, of: sides },
     repeats: { pairs: twice, same, sameSide },
+    gold: { pairs: questions, right },
   };
 }
 

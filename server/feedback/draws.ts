@@ -1,22 +1,19 @@
+/** Of a pair, as the first eight digits of its responses' ids, of the lower id first. */
+export type Draw = (first: number, second: number) => number;
+
 /**
- * A number in [0, 1) that depends on its key alone: what an annotator sees does not change between two openings, and not
- * with the order in which pairs are asked. Murmur3's mixing; good enough to shuffle, not to keep secrets.
- *
- * @param responses ids of the two responses, sorted
+ * Numbers in [0, 1) that depend on their keys alone: what an annotator sees does not change between two openings, and
+ * not with the order in which pairs are asked. Murmur3's mixing; good enough to shuffle, not to keep secrets.
  */
-export function draw(
-  purpose: 'sides' | 'repeat',
-  seed: number,
-  annotator: string,
-  responses: readonly [string, string],
-): number {
-  let hash = mixed(0, purpose === 'sides' ? 1 : 2);
-  hash = mixed(hash, seed | 0);
-  hash = mixed(hash, Math.floor(seed / 2 ** 32) | 0);
-  for (let k = 0; k < annotator.length; k++) hash = mixed(hash, annotator.charCodeAt(k));
-  for (const id of responses) hash = mixed(hash, Number.parseInt(id.slice(0, 8), 16) | 0);
-  return finished(hash) / 2 ** 32;
+export function drawsOf(purpose: keyof typeof purposes, seed: number, annotator: string): Draw {
+  let common = mixed(0, purposes[purpose]);
+  common = mixed(common, seed | 0);
+  common = mixed(common, Math.floor(seed / 2 ** 32) | 0);
+  for (let k = 0; k < annotator.length; k++) common = mixed(common, annotator.charCodeAt(k));
+  return (first, second) => finished(mixed(mixed(common, first | 0), second | 0)) / 2 ** 32;
 }
+
+const purposes = { sides: 1, repeat: 2, gold: 3 } as const;
 
 function mixed(hash: number, word: number): number {
   let key = Math.imul(word, 0xcc9e2d51);

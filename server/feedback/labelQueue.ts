@@ -4,7 +4,8 @@ import type { ContentSnapshot } from '../store/content.ts';
 import { kinds } from '../store/eventColumns.ts';
 import { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
-import { draw } from './draws.ts';
+import { drawsOf } from './draws.ts';
+import { isGoldPlace, openGold } from './goldPlaces.ts';
 import { PairTable } from './pairTable.ts';
 import { Tally } from './tally.ts';
 
@@ -32,6 +33,7 @@ export class LabelQueue {
   #table: PairTable | undefined;
   #settings: AskingSettings = { repeat: 0, seed: 0 };
   #tallies = new Map<AnnotatorLabels, Tally>();
+  #gold: readonly (readonly [number, number])[] = [];
   /** Labels of all annotators, by prompt. */
   #seen = new Int32Array(0);
 
@@ -48,6 +50,10 @@ export class LabelQueue {
     const pacer = new Pacer();
     this.#settings = settings;
     this.#table = await PairTable.of(content, this.#numbers, pacer);
+    this.#gold = content.gold.pairs.map(({ chosen, rejected }) => {
+      const [a, b] = [this.#numbers.number(chosen.id), this.#numbers.number(rejected.id)];
+      return [Math.min(a, b), Math.max(a, b)];
+    });
     this.#seen = new Int32Array(this.#table.prompts);
     this.#tallies = new Map();
     for (const labels of annotators) {
@@ -79,7 +85,32 @@ export class LabelQueue {
       if (late === -1) break;
       ask(low[late], high[late], true);
     }
-    return asked;
+    return this.#withGold(labels, asked, taken, held.length).slice(0, count);
+  }
+
+  /** Puts gold questions where they are due: at one place of twelve, which annotator and seed decide. */
+  #withGold(
+    labels: AnnotatorLabels,
+    asked: readonly Asked[],
+    taken: ReadonlySet<ComparisonKey>,
+    held: number,
+  ): Asked[] {
+    if (this.#gold.length === 0) return [...asked];
+    const open = openGold(this.#gold, labels, taken);
+    const mixed: Asked[] = [];
+    let place = labels.standing.length + held;
+    for (const one of asked) {
+      if (isGoldPlace(place, this.#settings.seed, labels.name)) {
+        const pair = open.next();
+        if (!pair.done) {
+          mixed.push(this.asked(labels, ...pair.value, false));
+          place++;
+        }
+      }
+      mixed.push(one);
+      place++;
+    }
+    return mixed;
   }
 
   /** How the annotator sees a pair: by chance, the repetition the other way round than it was decided. */
@@ -88,7 +119,7 @@ export class LabelQueue {
     const responses = [ids[0], ids[1]] as const;
     const first = labels.current(comparisonKey(low, high, false));
     const shown: readonly [string, string] =
-      draw('sides', this.#settings.seed, labels.name, responses) < 0.5 ? responses : [ids[1], ids[0]];
+      this.#draws('sides', labels)(low, high) < 0.5 ? responses : [ids[1], ids[0]];
     if (!repeat) return { responses, repeat, shown };
     if (first === -1) return { responses, repeat, shown: [shown[1], shown[0]] };
     const wasFirst = this.#numbers.id(labels.events.highFirst[first] === 1 ? high : low);
@@ -137,15 +168,22 @@ export class LabelQueue {
   #tallyOf(labels: AnnotatorLabels): Tally {
     let tally = this.#tallies.get(labels);
     if (tally === undefined) {
-      const { repeat, seed } = this.#settings;
-      const comesBack = (low: number, high: number) => {
-        const [a, b] = [this.#numbers.id(low), this.#numbers.id(high)];
-        return repeat > 0 && draw('repeat', seed, labels.name, a < b ? [a, b] : [b, a]) < repeat;
-      };
-      tally = new Tally(labels, this.#table as PairTable, comesBack);
+      const { repeat } = this.#settings;
+      const draw = this.#draws('repeat', labels);
+      tally = new Tally(labels, this.#table as PairTable, (low, high) => repeat > 0 && draw(low, high) < repeat);
       this.#tallies.set(labels, tally);
     }
     return tally;
+  }
+
+  /** Of pairs by the numbers of their responses. */
+  #draws(purpose: 'sides' | 'repeat', { name }: AnnotatorLabels): (a: number, b: number) => number {
+    const numbers = this.#numbers;
+    const draw = drawsOf(purpose, this.#settings.seed, name);
+    return (a, b) => {
+      const inOrder = numbers.compare(a, b) < 0;
+      return draw(numbers.firstWord(inOrder ? a : b), numbers.firstWord(inOrder ? b : a));
+    };
   }
 
   /** Asks open pairs, a pair of each prompt with the fewest labels before a second one of any. */

@@ -26,19 +26,15 @@ export class PairTable {
   readonly #place: Int32Array;
 
   static async of(content: ContentSnapshot, numbers: ResponseNumbers, pacer: Pacer): Promise<PairTable> {
-    for (const id of content.responses.keys()) {
-      numbers.number(id);
-      if (pacer.isTired) await pacer.rest();
-    }
+    await pacer.each(content.responses.keys(), (id) => numbers.number(id));
     const table = new PairTable(content.prompts.length, numbers);
     const pictures = [...content.responses.values()].some(({ modality }) => modality === 'image');
     const order = pictures ? spread(content) : content.prompts.keys();
-    for (const prompt of order) {
+    await pacer.each(order, (prompt) => {
       const { responses } = content.prompts[prompt];
       table.#add(prompt, 'text', responses);
       if (pictures) table.#add(prompt, 'image', responses);
-      if (pacer.isTired) await pacer.rest();
-    }
+    });
     return table;
   }
 

@@ -38,16 +38,12 @@ export class Tally {
    * @param seen called for every comparison that is labelled
    */
   async takeOver(seen: (prompt: number, by: number) => void, pacer: Pacer): Promise<void> {
-    for (const key of this.labels.comparisons()) {
-      if (pacer.isTired) await pacer.rest();
-      if (this.labels.current(key) === -1) continue;
+    await pacer.each(this.labels.comparisons(), (key) => {
+      if (this.labels.current(key) === -1) return;
       this.#count(key, 1, seen);
       this.#countPreference(key);
-    }
-    for (const row of this.labels.standing) {
-      if (pacer.isTired) await pacer.rest();
-      this.#noteRepeat(row);
-    }
+    });
+    await pacer.each(this.labels.standing, (row) => this.#noteRepeat(row));
   }
 
   /** A comparison stands otherwise than before. */

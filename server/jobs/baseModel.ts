@@ -1,15 +1,11 @@
-import { join, resolve } from 'node:path';
-import { packageRoot } from '../paths.ts';
+import { resolve } from 'node:path';
+import { embeddedFolder, embeddedModel, namedModel } from '../library/names.ts';
 
-export const embeddedName = 'embedded';
+export const embeddedName = embeddedModel;
 
-function embeddedFolder(): string {
-  return join(packageRoot(), 'models', 'tiny');
-}
-
-/** The path of a project's base model. `model` as palate.json says it: "embedded", or a path relative to the project. */
+/** The path of a project's base model. `model` as palate.json says it. Nothing says that it is there. */
 export function basePath(project: string, model: string): string {
-  return model === embeddedName ? embeddedFolder() : resolve(project, model);
+  return namedModel(project, model).path;
 }
 
 /** The other way round: "embedded", or the absolute path. */

@@ -1,22 +1,31 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { deviceStates } from '../devices/states.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { describeHolder } from '../lock.ts';
 import { packageRoot, palateHome } from '../paths.ts';
-import type { DoctorReport, ProjectFolder } from '../protocol/types.ts';
+import type { DoctorReport, EngineName, MemoryNeed, ProjectFolder } from '../protocol/types.ts';
+import { defaultConfig } from '../store/projectConfig.ts';
 import type { ProjectStore } from '../store/projectStore.ts';
 import { basePath } from './baseModel.ts';
 import { crashSentence } from './createEngineHost.ts';
+import { heldCheck, needsCheck } from './doctorMemory.ts';
 import type { EngineHost } from './engineHost.ts';
 import { EngineCrashed } from './engineProcess.ts';
 import { engineStates } from './forecast.ts';
+import { memoryNeeds } from './memoryNeeds.ts';
 import { modelDescription } from './modelDescription.ts';
 import { trainingHolder, trainingLockPath } from './projectLock.ts';
 
 type Check = DoctorReport['checks'][number];
+
+/** Another model or engine than the project's. */
+export interface NamedModel {
+  readonly model?: string;
+  readonly engine?: EngineName;
+}
 
 /** Below this a run's checkpoints may not fit. */
 const enoughDisk = 2e9;
@@ -25,8 +34,10 @@ const enoughDisk = 2e9;
 export async function examine(
   engine: Pick<EngineHost, 'call'>,
   project?: { readonly folder: ProjectFolder; readonly store: ProjectStore },
+  named: NamedModel = {},
 ): Promise<DoctorReport> {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  const memory = await memoryChecks(engine, project, named);
   const checks = [
     checkNode(),
     await engineCheck(engine),
@@ -37,6 +48,7 @@ export async function examine(
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
+    ...memory.checks,
   ];
   return {
     palate: version,
@@ -44,6 +56,7 @@ export async function examine(
     platform: `${process.platform}-${process.arch}`,
     cores: availableParallelism(),
     memory: { total: totalmem(), available: availableMemory() },
+    ...(memory.needs && { needs: memory.needs }),
     checks,
   };
 }
@@ -71,6 +84,31 @@ async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
 async function deviceChecks(): Promise<Check[]> {
   const states = await deviceStates();
   return states.map(({ title, ready, message }) => ({ name: title, ok: ready, message, optional: true }));
+}
+
+/** What is held, and what will be needed: of the named model, else of the project's; neither: of none. */
+async function memoryChecks(
+  engine: Pick<EngineHost, 'call'>,
+  project: { readonly folder: ProjectFolder; readonly store: ProjectStore } | undefined,
+  named: NamedModel,
+): Promise<{ readonly checks: readonly Check[]; readonly needs?: readonly MemoryNeed[] }> {
+  const checks: Check[] = [];
+  try {
+    checks.push(heldCheck(await engine.call('describe', {}, { priority: 'interactive' })));
+  } catch {
+    // The check of the engine says why it does not answer.
+  }
+  if (!project && named.model === undefined) return { checks };
+  try {
+    const config = await (project ? project.store.config() : defaultConfig());
+    const model = named.model === undefined ? basePath(project!.folder, config.model) : resolve(named.model);
+    const rows = project ? (await project.store.preferences({ modality: 'text' })).rows : [];
+    const trains = named.engine ?? config.engine;
+    const needs = await memoryNeeds(model, { ...config, engine: trains }, rows);
+    return { checks: [...checks, needsCheck(needs, trains)], needs };
+  } catch (error) {
+    return { checks: [...checks, { name: 'Memory needed', ok: false, message: (error as Error).message }] };
+  }
 }
 
 function checkEmbedded(): Check {
@@ -111,6 +149,15 @@ async function projectChecks(folder: ProjectFolder, store: ProjectStore): Promis
     if (bavail * bsize >= enoughDisk) return `${gigabytes(bavail * bsize)} free`;
     throw new Error(`only ${gigabytes(bavail * bsize)} free: a run of a real model may not fit.`);
   });
+  for (const { name, decisions, prefersA, gold } of (await store.agreement()).annotators) {
+    const share = (part: number, of: number) => `${Math.round((100 * part) / of)} % of ${of}`;
+    const facts = [
+      `${decisions} decided`,
+      ...(prefersA.of > 0 ? [`A preferred in ${share(prefersA.share * prefersA.of, prefersA.of)}`] : []),
+      ...(gold.pairs > 0 ? [`right in ${share(gold.right, gold.pairs)} gold questions`] : []),
+    ];
+    checks.push({ name: `Annotator ${name}`, ok: true, message: facts.join(', ') });
+  }
   const holder = trainingHolder(folder);
   const path = trainingLockPath(folder);
   const message = holder

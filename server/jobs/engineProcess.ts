@@ -14,6 +14,8 @@ import type {
   EngineResult,
   Priority,
 } from '../protocol/engine.ts';
+import { loaderEnvironment } from '../tensorflow/cuda.ts';
+import { findNative } from '../tensorflow/home.ts';
 
 export interface EngineOptions {
   /** The program to fork; default: the built server/engine/main.ts. */
@@ -133,7 +135,8 @@ export class EngineProcess {
     const entry = this.#options.entry ?? join(packageRoot(), 'out', 'server', 'engine', 'main.js');
     const process = fork(entry, {
       execArgv: [...(this.#options.execArgv ?? [])],
-      env: this.#options.env,
+      // CUDA's libraries for TensorFlow are found by what stands here when the process starts.
+      env: this.#options.env ?? loaderEnvironment(findNative()?.cudaFolders ?? []),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Structured clone: NaN and the infinities stay what they are.
       serialization: 'advanced',

@@ -1,23 +1,21 @@
 import { chooseDevice } from '../devices/choose.ts';
 import { deviceStates } from '../devices/states.ts';
 import { readManifest } from '../engine/run/manifest.ts';
-import { activationBytes, availableMemory, gigabytes } from '../engine/weights/memory.ts';
+import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
 import { describeHolder } from '../lock.ts';
+import { deviceFor, precisionProblems } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
-import { type EngineName, engineNames, type StageName, type TrainingForecast } from '../protocol/types.ts';
+import { type DeviceChoice, type EngineName, engineNames, type TrainingForecast } from '../protocol/types.ts';
 import type { ProjectConfig } from '../store/projectConfig.ts';
 import { findNative } from '../tensorflow/home.ts';
 import { basePath } from './baseModel.ts';
-import { modelDescription } from './modelDescription.ts';
+import { memoryNeeds } from './memoryNeeds.ts';
 import { activeReward } from './models.ts';
 import { type JobParts, modelsOf } from './openProject.ts';
 import { trainingHolder, trainingLockPath } from './projectLock.ts';
 import { holdsRun, runFolder } from './runs.ts';
 import { stageParts } from './stages.ts';
-
-/** The stages' own default (their configurations stand in the engine): tokens in one micro-batch. */
-const defaultMicroBatchTokens = 1024;
 
 /** What a training will take, before it starts, and why it cannot. Loads nothing. */
 export async function forecastTraining(
@@ -27,12 +25,15 @@ export async function forecastTraining(
   const { project, store } = parts;
   const config = await store.config();
   const engine = request.engine ?? config.engine;
+  const precision = request.precision ?? config.precision;
+  const device = request.device ?? config.device;
   const [{ rows }, info] = await Promise.all([store.preferences({ modality: 'text' }), store.info()]);
   const engines = engineStates();
   const problems = [...info.problems];
   if (rows.length === 0) problems.push('There are no preferences on text yet: label some comparisons first.');
   else if (rows.length < 2) problems.push('One preference is too few to learn from: label some more comparisons.');
   problems.push(...engines.filter(({ name, ready }) => name === engine && !ready).map(({ message }) => message));
+  problems.push(...precisionProblems(precision, engine, device));
   problems.push(...(await runProblems(parts, config, request)));
   const holder = trainingHolder(project);
   if (holder) {
@@ -41,7 +42,9 @@ export async function forecastTraining(
   }
   const memory = { needed: 0, available: availableMemory() };
   try {
-    memory.needed = await memoryNeeded(basePath(project, config.model), config, request.stage, engine);
+    const needs = await memoryNeeds(basePath(project, config.model), { ...config, engine }, rows);
+    const asked = stageParts(request.stage).map(({ name }) => name as string);
+    memory.needed = Math.max(...needs.filter(({ use }) => asked.includes(use)).map(({ bytes }) => bytes));
     if (memory.needed > memory.available) {
       problems.push(
         `Training needs about ${gigabytes(memory.needed)} of memory, and ${gigabytes(memory.available)} is available. ` +
@@ -58,10 +61,17 @@ export async function forecastTraining(
     memory,
     problems,
     engine,
-    device: (await chooseDevice(config.device === 'auto' || engine === 'tensorflow' ? 'auto' : config.device)).title,
+    precision,
+    device: await deviceToUse(engine, deviceFor(precision, device)),
     devices: await deviceStates(),
     engines,
   };
+}
+
+/** As a person reads it. TensorFlow computes where its own library does. */
+async function deviceToUse(engine: EngineName, device: DeviceChoice): Promise<string> {
+  if (engine === 'onnx') return (await chooseDevice(device)).title;
+  return findNative()?.gpu ? 'GPU' : 'CPU';
 }
 
 /** Which engines can train on this machine. */
@@ -70,7 +80,7 @@ export function engineStates(): TrainingForecast['engines'] {
     if (name === 'onnx') return { name, ready: true, message: 'onnxruntime' };
     const native = findNative();
     const message = native
-      ? `TensorFlow ${native.libtensorflow}, on the CPU`
+      ? `TensorFlow ${native.libtensorflow}, on the ${native.gpu ? 'GPU' : 'CPU'}`
       : 'TensorFlow has no native part on this machine: set it up once, or choose the engine onnx.';
     return { name, ready: native !== undefined, message };
   });
@@ -93,22 +103,4 @@ async function runProblems(
   if (known) return [`The run ${run} has a stage ${known.stage} already: start a new run, or resume it.`];
   const hasReward = records.some((record) => record.stage === 'reward' && record.status === 'done');
   return stage === 'ppo' && !hasReward ? [`The run ${run} has no reward model: PPO needs one.`] : [];
-}
-
-/** About the peak in bytes: the weights, what the largest micro-batch keeps, and the adapters with their optimiser. */
-async function memoryNeeded(
-  model: string,
-  { stages }: ProjectConfig,
-  asked: StageName | 'all',
-  engine: EngineName,
-): Promise<number> {
-  const { config, float32Bytes } = await modelDescription(model);
-  const settings = stageParts(asked).map(({ name }) => (stages[name] ?? {}) as Record<string, unknown>);
-  const activations = settings.map(({ microBatchTokens, recompute }) => {
-    const tokens = typeof microBatchTokens === 'number' ? microBatchTokens : defaultMicroBatchTokens;
-    // TensorFlow always computes its layers again.
-    return activationBytes(config, tokens, recompute === true || engine === 'tensorflow' ? 'recompute' : 'train');
-  });
-  const copies = engine === 'tensorflow' ? 2 : 1;
-  return float32Bytes * 1.05 * copies + Math.max(...activations) + (256 << 20);
 }

@@ -20,7 +20,7 @@ export interface JobEnding {
 }
 
 export interface NewJob {
-  readonly project: ProjectFolder;
+  readonly project?: ProjectFolder;
   readonly kind: JobKind;
   readonly title: string;
   readonly run?: string;
@@ -75,7 +75,7 @@ export class JobQueue {
     const { project, kind, title, run } = asked;
     const job: Job = {
       id: randomUUID(),
-      project,
+      ...(project !== undefined && { project }),
       kind,
       title,
       status: 'waiting',

@@ -1,12 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import * as v from 'valibot';
 import { parseConfig } from '../config.ts';
 import { adapterFolders, readManifest } from '../engine/run/manifest.ts';
 import { writeFileAtomically } from '../engine/weights/files.ts';
 import { UserError } from '../errors.ts';
+import { type NamedModel, namedModel } from '../library/names.ts';
 import type { ProjectFolder, ProjectModel, RunSummary, StageName } from '../protocol/types.ts';
-import { baseName, basePath } from './baseModel.ts';
+import { baseName, basePath, embeddedName } from './baseModel.ts';
 import { listRuns, type RunHere, runFolder } from './runs.ts';
 
 /** What the person chose; absent: the newest. */
@@ -32,14 +33,18 @@ export interface ModelsOf {
   /** palate.json's model. */
   readonly base: string;
   readonly isHere: RunHere;
+  /** Otherwise the path of the base model is not looked at. */
+  readonly trusted: boolean;
 }
 
 /** The base model, then the adapters of every run, newest run first. */
-export async function listModels({ project, base, isHere }: ModelsOf): Promise<ProjectModel[]> {
-  const path = basePath(project, base);
+export async function listModels(of: ModelsOf): Promise<ProjectModel[]> {
+  const { project, base, isHere } = of;
+  const { path, named, problem } = baseOf(of);
   const runs = await listRuns(project, isHere);
-  const problem = existsSync(path) ? {} : { problem: `There is no model at ${path}. Mend "model" in palate.json.` };
-  const bare = { id: baseName(path), kind: 'base' as const, path, ...problem };
+  const absent =
+    problem === undefined ? {} : { problem: `"model" in palate.json is ${JSON.stringify(base)}: ${problem}` };
+  const bare = { id: named ? base : baseName(path), kind: 'base' as const, path, ...absent };
   const models = [bare, ...runs.flatMap((run) => adaptersOf(run, path))];
   const active = activeIds(models, readChoices(project));
   return models.map((model) => ({ ...model, active: active.has(model.id) }));
@@ -94,10 +99,16 @@ export function runBase(project: ProjectFolder, run: string): string {
   return basePath(project, baseName(manifest.base.path));
 }
 
-function usable({ project, base }: ModelsOf, { id, kind, path, run }: ProjectModel): UsableModel {
+/** What palate.json's model is; nothing is looked for in a workspace that is not trusted. */
+function baseOf({ project, base, trusted }: ModelsOf): NamedModel {
+  if (trusted || base === embeddedName) return namedModel(project, base);
+  return { path: resolve(project, base), named: false };
+}
+
+function usable(of: ModelsOf, { id, kind, path, run }: ProjectModel): UsableModel {
   if (kind === 'base' || run === undefined) return { id, kind, model: path };
   // A run of the embedded model goes on being one after an update moved it.
-  return { id, kind, model: basePath(project, base), adapter: path };
+  return { id, kind, model: baseOf(of).path, adapter: path };
 }
 
 type Found = Omit<ProjectModel, 'active'>;

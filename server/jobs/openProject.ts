@@ -15,6 +15,8 @@ export interface JobParts {
   readonly queue: JobQueue;
   /** Threads for a new run; undefined: the engine's own number. */
   readonly threads: () => number | undefined;
+  /** Whether paths that palate.json names may be looked at. Default: yes. */
+  readonly trusted?: () => boolean;
 }
 
 /** Whether this server trains a run of the project. */
@@ -25,5 +27,5 @@ export function runsHere({ project, queue }: JobParts): RunHere {
 }
 
 export function modelsOf(parts: JobParts, config: ProjectConfig): ModelsOf {
-  return { project: parts.project, base: config.model, isHere: runsHere(parts) };
+  return { project: parts.project, base: config.model, isHere: runsHere(parts), trusted: parts.trusted?.() ?? true };
 }

@@ -5,7 +5,7 @@ import { parseConfig } from '../config.ts';
 import { readManifest, type StageSettings } from '../engine/run/manifest.ts';
 import { writeFileAtomically } from '../engine/weights/files.ts';
 import { UserError } from '../errors.ts';
-import { deviceChoices, engineNames, type StageName } from '../protocol/types.ts';
+import { deviceChoices, engineNames, precisions, type StageName } from '../protocol/types.ts';
 import { stageTitle } from './stages.ts';
 
 export const runParametersName = 'run.json';
@@ -19,10 +19,14 @@ const runParameters = v.strictObject({
   model: v.string(),
   /** The preferences, a file of the run's folder, or an absolute path. */
   data: v.string(),
+  /** How many there are; absent: it was not counted. */
+  preferences: v.optional(v.number()),
   /** Settings of the stages as they were in palate.json. */
   config: v.record(v.string(), v.unknown()),
   seed: v.number(),
   engine: v.picklist(engineNames),
+  /** Absent: float32. */
+  precision: v.optional(v.picklist(precisions)),
   /** Absent in runs of older versions: the processor. */
   device: v.optional(v.picklist(deviceChoices)),
   /** Absent: the engine's own number. Results are byte-identical only for the same. */
@@ -73,7 +77,7 @@ export function parametersToResume(folder: string): RunParameters {
     return { ...own, device: own.device ?? 'cpu', threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
   const last = manifest?.stages.at(-1);
   if (!manifest || !last) throw new UserError(`There is no run in ${folder}.`);
-  const { seed, engine = 'onnx', device, threads, data } = last.settings;
+  const { seed, engine = 'onnx', precision, device, threads, data } = last.settings;
   const stages = manifest.stages.map(({ stage }) => stage);
   const unfinished = manifest.stages.filter(({ status }) => status !== 'done');
   const stage = unfinished.length > 1 ? 'all' : (unfinished[0] ?? last).stage;
@@ -90,6 +94,7 @@ export function parametersToResume(folder: string): RunParameters {
     config: Object.fromEntries(config),
     seed,
     engine,
+    precision,
     device,
     threads,
     createdAt: manifest.createdAt,

@@ -1,7 +1,7 @@
 import type { StageName } from '../protocol/types.ts';
 import type { TimedPart } from './timeLeft.ts';
 
-/** Share of the whole time, from a run of all three on a small model. */
+/** Share of the whole time where it is not known how much there is to do. */
 const weights: Readonly<Record<StageName, number>> = { sft: 1, reward: 3, ppo: 7 };
 
 const titles: Readonly<Record<StageName | 'all', string>> = {
@@ -16,8 +16,15 @@ export function stageTitle(stage: StageName | 'all'): string {
   return titles[stage];
 }
 
-/** The stages that were asked for, in their order, with their share of the time. */
-export function stageParts(asked: StageName | 'all'): (TimedPart & { readonly name: StageName })[] {
+/**
+ * The stages that were asked for, in their order, with their share of the time.
+ *
+ * @param work how much each has to do, in any unit
+ */
+export function stageParts(
+  asked: StageName | 'all',
+  work: Readonly<Record<StageName, number>> = weights,
+): (TimedPart & { readonly name: StageName })[] {
   const names: readonly StageName[] = asked === 'all' ? ['sft', 'reward', 'ppo'] : [asked];
-  return names.map((name) => ({ name, weight: weights[name] }));
+  return names.map((name) => ({ name, weight: work[name] }));
 }

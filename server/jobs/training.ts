@@ -3,6 +3,7 @@ import { isAbsolute, join, relative } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { readManifest } from '../engine/run/manifest.ts';
 import { UserError } from '../errors.ts';
+import { requirePrecision } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
 import type { EngineEvents, TrainParams } from '../protocol/engine.ts';
 import type { ProjectFolder, StageName, TrainSummary } from '../protocol/types.ts';
@@ -18,6 +19,7 @@ import { takeTrainingLock } from './projectLock.ts';
 import { parametersToResume, type RunParameters, readRunParameters, writeRunParameters } from './runParameters.ts';
 import { holdsRun, isRunAlive, newRunId, runFolder } from './runs.ts';
 import { stageParts, stageTitle } from './stages.ts';
+import { stageWork } from './stageWork.ts';
 import { watchTraining } from './trainingProgress.ts';
 
 const mostSecondsToSave = 120;
@@ -47,6 +49,9 @@ export async function startTraining(
   const config = await store.config();
   const engine = request.engine ?? config.engine;
   if (engine === 'tensorflow') requireNative();
+  const precision = request.precision ?? config.precision;
+  const device = request.device ?? config.device;
+  requirePrecision(precision, engine, device);
   const { rows } = await store.preferences({ modality: 'text' });
   if (rows.length === 0) throw noPreferences();
   const run = request.run ?? newRunId(project, request.stage);
@@ -62,7 +67,8 @@ export async function startTraining(
     config: config.stages,
     seed: options.seed ?? config.seed,
     engine,
-    device: request.device ?? config.device,
+    precision,
+    device,
     threads: options.threads ?? parts.threads(),
     maxNewTokens: options.maxNewTokens,
     createdAt: new Date().toISOString(),
@@ -74,8 +80,9 @@ export async function startTraining(
     mkdirSync(folder, { recursive: true });
     if (branch) branchRun(branch, folder);
     const data = await writePreferences(folder, preferences.rows, request.stage);
-    writeRunParameters(folder, { ...parameters, data });
-    return { ...parameters, data };
+    const whole = { ...parameters, data, preferences: preferences.rows.length };
+    writeRunParameters(folder, whole);
+    return whole;
   });
 }
 
@@ -155,7 +162,8 @@ async function trainRun(
 ): Promise<JobEnding> {
   const folder = runFolder(project, run);
   await previousSaved(project, run, context);
-  const watch = watchTraining(parameters.stage, context);
+  const work = parameters.preferences === undefined ? undefined : stageWork(parameters.config, parameters.preferences);
+  const watch = watchTraining(stageParts(parameters.stage, work), context);
   const result = await engine.call('train', trainParams(project, folder, parameters), {
     signal: context.signal,
     onEvent(event) {
@@ -169,7 +177,7 @@ async function trainRun(
 }
 
 function trainParams(project: ProjectFolder, folder: string, parameters: RunParameters): TrainParams {
-  const { stage, model, data, config, seed, engine, device, threads, maxNewTokens } = parameters;
+  const { stage, model, data, config, seed, engine, precision, device, threads, maxNewTokens } = parameters;
   return {
     stage,
     model: basePath(project, model),
@@ -178,6 +186,7 @@ function trainParams(project: ProjectFolder, folder: string, parameters: RunPara
     config: { value: config, source: `${join(project, 'palate.json')}: stages` },
     seed,
     engine,
+    precision,
     device,
     threads,
     maxNewTokens,

@@ -1,16 +1,19 @@
 import type { EngineEvents } from '../protocol/engine.ts';
-import type { JobProgress, StageName } from '../protocol/types.ts';
+import type { JobProgress } from '../protocol/types.ts';
 import type { JobContext } from './jobQueue.ts';
-import { stageParts } from './stages.ts';
-import { createTimeLeft } from './timeLeft.ts';
+import { createTimeLeft, type TimedPart } from './timeLeft.ts';
 
-/** Turns the engine's events into a job's progress: optimiser steps of the stage, and the time that all stages take. */
+/**
+ * Turns the engine's events into a job's progress: optimiser steps of the stage, and the time that all stages take.
+ *
+ * @param parts the stages, with their share of the time
+ */
 export function watchTraining(
-  asked: StageName | 'all',
+  parts: readonly TimedPart[],
   context: Pick<JobContext, 'progress' | 'notice'>,
   now?: () => number,
 ): (event: EngineEvents['train']) => void {
-  const timeLeft = createTimeLeft(stageParts(asked), now);
+  const timeLeft = createTimeLeft(parts, now);
   let progress: JobProgress = { what: 'loading the model', done: 0, total: 0 };
   /** Of a stage that is gone on with: where it stands, before its first step says how many there are. */
   let resumedAt: number | undefined;

@@ -5,6 +5,8 @@
  * message is a sentence for the person. Large data goes by path or page. No imports but types.
  */
 
+import type { LibraryModel } from './library.ts';
+import type { EngineMemory } from './memory.ts';
 import type {
   CompareQueue,
   Comparison,
@@ -13,18 +15,16 @@ import type {
   ExportSummary,
   Job,
   LabelProgress,
-  Outcome,
   ProjectFolder,
   ProjectInfo,
-  ProjectModel,
   Recorded,
-  RunHistory,
-  RunSummary,
   ScoredText,
   Skip,
   TrainingForecast,
 } from './project.ts';
-import type { DeviceChoice, EngineName, StageName } from './types.ts';
+import type { Outcome, ProjectModel, RunHistory, RunSummary } from './runs.ts';
+import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
+import type { DeviceChoice, EngineName, Precision, StageName } from './types.ts';
 
 interface InProject {
   readonly project: ProjectFolder;
@@ -38,6 +38,7 @@ export interface TrainRequest extends InProject {
   readonly stage: StageName | 'all';
   /** Win over palate.json's. */
   readonly engine?: EngineName;
+  readonly precision?: Precision;
   readonly device?: DeviceChoice;
   /** Go on in this run's folder with another stage (reward after sft, ppo after reward); absent: a new run. */
   readonly run?: string;
@@ -105,7 +106,11 @@ export interface ClientMethods {
   scoreFile: { params: InProject & { readonly file: string }; result: Job };
   /** The reward of a text. Loads the model where it must: the person asked. */
   scoreText: {
-    params: InProject & { readonly prompt?: string; readonly text: string };
+    params: InProject & {
+      readonly text: string;
+      /** The line of a data set that the text was selected in; its prompt is the text's, where it is a response. */
+      readonly within?: { readonly line: string; readonly start: number; readonly end: number };
+    };
     result: ScoredText;
   };
   /** Answers prompts with the model before and after a run. */
@@ -130,9 +135,34 @@ export interface ClientMethods {
   forgetRun: { params: InProject & { readonly run: string }; result: null };
   deleteRun: { params: InProject & { readonly run: string }; result: null };
   listModels: { params: InProject; result: readonly ProjectModel[] };
+  /** What the engine has in memory. Null: it does not run. */
+  engineMemory: { params: Record<string, never>; result: EngineMemory | null };
   /** Which reward model's scores are shown, or which policy generates. */
   chooseModel: { params: InProject & { readonly id: string }; result: null };
+  /** The base models on this machine, whatever the project. Each is looked at: it may take seconds. */
+  listLibrary: { params: Record<string, never>; result: readonly LibraryModel[] };
+  /**
+   * Adds a model by its absolute path, or one of the hub (org/name). What is on this machine is answered at once; else a
+   * job downloads it, after which the same request answers it.
+   */
+  addModel: {
+    params: { readonly model: string };
+    result: { readonly model: LibraryModel } | { readonly job: Job };
+  };
   doctor: { params: { readonly project?: ProjectFolder }; result: DoctorReport };
+
+  /** The native part of TensorFlow. With `check` a process of its own loads it and computes a gradient. */
+  tensorflowState: { params: { readonly check?: boolean }; result: TensorflowState };
+  /** Sets it up, in a process of its own; answered when that has ended. One at a time. */
+  setUpTensorflow: {
+    params: {
+      /** A wheel, a folder or an archive; null: what tfjs-node's authors publish is downloaded. */
+      readonly from: string | null;
+    };
+    result: TensorflowSetup;
+  };
+  /** What was downloaded is kept for the next time. */
+  stopTensorflowSetup: { params: Record<string, never>; result: { readonly stopping: boolean } };
 }
 
 /** Server → editor. */
@@ -146,6 +176,8 @@ export interface ServerNotifications {
   runChanged: InProject & { readonly run: string };
   /** Another reward model, or more scores: hints are refreshed by the server itself, views by this. */
   scoresChanged: InProject;
+  /** The set-up of TensorFlow goes on. */
+  tensorflowSetup: TensorflowProgress;
 }
 
 export type ClientMethod = keyof ClientMethods;

@@ -1,3 +1,4 @@
+import type { HeldMemory } from './memory.ts';
 import type {
   CheckpointEvent,
   CompletionRow,
@@ -9,6 +10,7 @@ import type {
   GenerateSummary,
   MetricsEvent,
   NoticeEvent,
+  Precision,
   PreferenceRow,
   ProgressEvent,
   PromptRow,
@@ -145,6 +147,8 @@ export interface TrainParams {
   readonly threads?: number;
   /** What trains; wins over the configuration's. Default 'onnx'. */
   readonly engine?: EngineName;
+  /** Wins over the configuration's. Default 'float32'. */
+  readonly precision?: Precision;
   /** Where onnxruntime trains; wins over the configuration's. Default 'auto'. */
   readonly device?: DeviceChoice;
 }
@@ -177,8 +181,15 @@ export interface EngineDescription {
   readonly node: string;
   /** Requests running and waiting, oldest first. */
   readonly requests: readonly { readonly request: number; readonly method: EngineMethod; readonly running: boolean }[];
-  /** Bytes. */
-  readonly memory: { readonly resident: number; readonly heap: number; readonly buffers: number };
+  /** Bytes; `peak`: the most that was ever resident. */
+  readonly memory: {
+    readonly resident: number;
+    readonly peak: number;
+    readonly heap: number;
+    readonly buffers: number;
+  };
+  /** Absent: no model is loaded. */
+  readonly held?: HeldMemory;
 }
 
 // ------------------------------------------------------------------------------------------------ messages

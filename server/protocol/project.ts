@@ -3,7 +3,7 @@
  * decisions, jobs, runs, scores. Every one of them is plain JSON. No imports but types; panels import it from types.ts.
  */
 
-import type { ChatMessage, DeviceName, EngineName, StageName } from './types.ts';
+import type { ChatMessage, DeviceName, EngineName, Precision, StageName } from './types.ts';
 
 /** A folder with a palate.json, absolute. Every request names the one it is about. */
 export type ProjectFolder = string;
@@ -84,6 +84,8 @@ export interface RecordedEvent {
   readonly scale?: number;
   readonly comment?: string;
   readonly reason?: string;
+  /** It was a gold question; absent where the project does not tell. */
+  readonly gold?: 'agrees' | 'differs';
   readonly ms: number;
   /** In the order shown. Absent: the response is no longer in the project. */
   readonly shown: readonly [ShownResponse, ShownResponse];
@@ -166,12 +168,13 @@ export interface ProjectCounts {
 
 // ------------------------------------------------------------------------------------------------ jobs, runs
 
-export type JobKind = 'train' | 'generate' | 'score' | 'outcome';
+export type JobKind = 'train' | 'generate' | 'score' | 'outcome' | 'download';
 
 /** Something that takes a while. Gone from the list a while after it has ended; a run stays on disk. */
 export interface Job {
   readonly id: string;
-  readonly project: ProjectFolder;
+  /** Absent: it is for no project alone. */
+  readonly project?: ProjectFolder;
   readonly kind: JobKind;
   /** For a person: "Train: whole pipeline". */
   readonly title: string;
@@ -197,95 +200,11 @@ export interface JobProgress {
   /** Of the stage, in optimiser steps; of other jobs, in what `what` counts. `total` 0: not known. */
   readonly done: number;
   readonly total: number;
+  /** What `done` and `total` count, where it is not in `what`; `perSecond` counts the same. */
+  readonly unit?: 'bytes';
+  readonly perSecond?: number;
   /** Of the whole job, all stages. Undefined: not known yet. */
   readonly secondsLeft?: number;
-}
-
-export interface RunSummary {
-  /** Name of its folder below .palate/runs. */
-  readonly id: string;
-  readonly folder: string;
-  readonly title: string;
-  readonly status: 'running' | 'paused' | 'done' | 'failed';
-  readonly failure?: string;
-  /** ISO 8601. */
-  readonly createdAt: string;
-  readonly updatedAt: string;
-  readonly engine: EngineName;
-  readonly base: string;
-  /** Running in this server, in another process (a second window, a terminal), or not at all. */
-  readonly runningIn: 'here' | 'elsewhere' | 'nowhere';
-  /** It stands still, can be gone on with, and the person has not said to forget it: offer it at the next opening. */
-  readonly offered?: boolean;
-  /** It stands still, and no person stopped it: the window was closed, or something died. */
-  readonly interrupted?: boolean;
-  readonly stages: readonly {
-    readonly stage: StageName;
-    readonly status: 'waiting' | 'running' | 'done';
-    readonly step: number;
-    /** 0: not known. */
-    readonly steps: number;
-    readonly seconds: number;
-    readonly metrics: Readonly<Record<string, number | null>>;
-  }[];
-}
-
-/** One line of metrics.jsonl. Not finite numbers are null. */
-export interface MetricsPoint {
-  readonly stage: StageName;
-  readonly step: number;
-  readonly metrics: Readonly<Record<string, number | null>>;
-  /** Of work on the stage when the line was written, over all sittings. Absent: written before Palate kept it. */
-  readonly seconds?: number;
-}
-
-/** One line of samples.jsonl: what the policy says at a step of PPO. */
-export interface RunSample {
-  readonly stage: StageName;
-  readonly step: number;
-  readonly prompt: string;
-  readonly response: string;
-  readonly reward: number | null;
-}
-
-/** What a page of a run's history holds; ask again from `nextMetric` and `nextSample` for what came since. */
-export interface RunHistory {
-  readonly run: RunSummary;
-  readonly metrics: readonly MetricsPoint[];
-  readonly samples: readonly RunSample[];
-  /** Positions in the files, in bytes. They shrink when a resumed run took lines back: then read from 0. */
-  readonly nextMetric: number;
-  readonly nextSample: number;
-}
-
-/** A model that the project can use: its base, or a run's adapter. */
-export interface ProjectModel {
-  /** "embedded", a path, or "<run>/policy". */
-  readonly id: string;
-  readonly kind: 'base' | 'sft' | 'reward' | 'policy';
-  readonly path: string;
-  readonly run?: string;
-  /** The reward model whose scores are shown, and the policy that generates. */
-  readonly active: boolean;
-  /** Why it can't be used. */
-  readonly problem?: string;
-}
-
-/** One prompt, answered by the base (or SFT) model and by the policy, with what the reward model says of both. */
-export interface OutcomeRow {
-  readonly prompt: Prompt;
-  readonly before: { readonly text: string; readonly finished: boolean; readonly reward?: number };
-  readonly after: { readonly text: string; readonly finished: boolean; readonly reward?: number };
-}
-
-export interface Outcome {
-  readonly run: string;
-  /** What stands before: "base" or "sft". */
-  readonly beforeModel: string;
-  readonly rows: readonly OutcomeRow[];
-  /** Means over the rows; undefined without a reward model. */
-  readonly rewardBefore?: number;
-  readonly rewardAfter?: number;
 }
 
 // ------------------------------------------------------------------------------------------------ scores
@@ -304,6 +223,13 @@ export interface ExportSummary {
   readonly leftOut: Readonly<Record<string, number>>;
 }
 
+/** What one use of the model is reckoned to take at its peak, bytes; `parts` by what they are for. */
+export interface MemoryNeed {
+  readonly use: StageName | 'score' | 'generate';
+  readonly bytes: number;
+  readonly parts: Readonly<Record<string, number>>;
+}
+
 export interface DoctorReport {
   readonly palate: string;
   readonly node: string;
@@ -311,6 +237,8 @@ export interface DoctorReport {
   readonly cores: number;
   /** Bytes. */
   readonly memory: { readonly total: number; readonly available: number };
+  /** Of the project's model, or of the one that was named. */
+  readonly needs?: readonly MemoryNeed[];
   readonly checks: readonly {
     readonly name: string;
     readonly ok: boolean;
@@ -333,6 +261,7 @@ export interface TrainingForecast {
   readonly problems: readonly string[];
   /** What will run unless the person changes it. */
   readonly engine: EngineName;
+  readonly precision: Precision;
   readonly device: string;
   /** What onnxruntime can compute on here, and what each has shown. */
   readonly devices: readonly {

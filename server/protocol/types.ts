@@ -3,7 +3,9 @@
  * way there. Every one of them is plain JSON. No imports but types.
  */
 
+export type * from './library.ts';
 export type * from './project.ts';
+export type * from './runs.ts';
 
 export interface ChatMessage {
   readonly role: string;
@@ -45,6 +47,10 @@ export type StageName = 'sft' | 'reward' | 'ppo';
 /** What trains: onnxruntime, or TensorFlow. Answers always come from onnxruntime. */
 export const engineNames = ['onnx', 'tensorflow'] as const;
 export type EngineName = (typeof engineNames)[number];
+
+/** How the frozen base computes while it trains: in float32, or its linear layers as products of bytes. */
+export const precisions = ['float32', 'int8-base'] as const;
+export type Precision = (typeof precisions)[number];
 
 /** What onnxruntime can compute on. */
 export const deviceNames = ['cpu', 'webgpu', 'cuda', 'directml', 'coreml'] as const;

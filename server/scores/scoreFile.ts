@@ -53,13 +53,17 @@ export async function scoreFile(scorer: Scorer, file: string, options: ScoreOpti
   }
 }
 
-/** The reward of a text that somebody selected; without a prompt it is read from its first token on. */
+/**
+ * The reward of a text that somebody selected.
+ *
+ * @param row the response that the text is; absent: it stands alone, and is read from its first token on
+ */
 export async function scoreText(
   scorer: Scorer,
-  { prompt, text }: { readonly prompt?: string; readonly text: string },
+  text: string,
+  row: CompletionRow = { prompt: '', completion: text, finished: false },
 ): Promise<ScoredText> {
   if (text.trim() === '') throw new UserError('The selection is empty: select the text that shall be scored.');
-  const row = prompt ? { prompt, completion: text } : { prompt: '', completion: text, finished: false };
   const [score] = await scorer.score([row]);
   return score;
 }

@@ -114,7 +114,7 @@ export class Columns {
       const [has, most] = [text.length, this.#most].map((count) => count.toLocaleString('en-GB'));
       throw this.error(`${name} has ${has} characters; the limit is ${most}. Shorten it or leave the row out.`);
     }
-    if (/\p{Surrogate}/u.test(text))
+    if (!text.isWellFormed())
       throw this.error(`${name} holds half of a surrogate pair (\\ud800–\\udfff): ${excerpt(text)}.`);
     return text;
   }

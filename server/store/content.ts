@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Modality, Prompt, Response } from '../protocol/types.ts';
 import { type ContentFile, PromptFile, ResponseFile } from './contentFile.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
+import { type Gold, GoldFile, goldFolder, goldOf, noGold } from './gold.ts';
 import { ImageFiles } from './images.ts';
 import { Pacer } from './pacer.ts';
 
@@ -30,6 +31,7 @@ export interface ContentSnapshot {
   readonly prompts: readonly PromptContent[];
   /** By id. */
   readonly responses: ReadonlyMap<string, KnownResponse>;
+  readonly gold: Gold;
   readonly problems: readonly string[];
 }
 
@@ -43,10 +45,11 @@ export class ProjectContent {
   readonly #images: ImageFiles;
   readonly #prompts = new Map<string, PromptFile>();
   readonly #responses = new Map<string, ResponseFile>();
+  readonly #gold = new Map<string, GoldFile>();
   #folderProblems: string[] = [];
   #picturesLookedAt = Number.NEGATIVE_INFINITY;
   #picturesTook = 0;
-  snapshot: ContentSnapshot = { prompts: [], responses: new Map(), problems: [] };
+  snapshot: ContentSnapshot = { prompts: [], responses: new Map(), gold: noGold, problems: [] };
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -69,10 +72,11 @@ export class ProjectContent {
     const problems: string[] = [];
     const prompts = await this.#refreshFolder(promptsFolder, this.#prompts, PromptFile, problems);
     const responses = await this.#refreshFolder(responsesFolder, this.#responses, ResponseFile, problems);
+    const gold = await this.#refreshFolder(goldFolder, this.#gold, GoldFile, problems);
     const hashed = await this.#refreshPictures(pictures || responses);
     const other = problems.join('\n') !== this.#folderProblems.join('\n');
     this.#folderProblems = problems;
-    if (!prompts && !responses && !hashed && !other) return false;
+    if (!prompts && !responses && !gold && !hashed && !other) return false;
     this.snapshot = await this.#build();
     return true;
   }
@@ -136,16 +140,15 @@ export class ProjectContent {
     const numbers = new Map<string, number>();
     const responses = new Map<string, KnownResponse>();
     for (const file of sorted(this.#prompts)) {
-      for (const row of file.rows) {
-        if (row === undefined || numbers.has(row.id)) continue;
+      await pacer.each(file.rows, (row) => {
+        if (row === undefined || numbers.has(row.id)) return;
         numbers.set(row.id, prompts.length);
         prompts.push({ prompt: { id: row.id, content: row.content }, file: file.name, line: row.line, responses: [] });
-        if (pacer.isTired) await pacer.rest();
-      }
+      });
     }
     for (const file of sorted(this.#responses)) {
-      for (const row of file.rows) {
-        if (row === undefined || responses.has(row.response.id)) continue;
+      await pacer.each(file.rows, (row) => {
+        if (row === undefined || responses.has(row.response.id)) return;
         let number = numbers.get(row.promptId);
         if (number === undefined) {
           number = prompts.length;
@@ -154,11 +157,16 @@ export class ProjectContent {
         }
         prompts[number].responses.push(row.response);
         responses.set(row.response.id, { response: row.response, prompt: number, modality: modalityOf(row.response) });
-        if (pacer.isTired) await pacer.rest();
-      }
+      });
     }
-    const files = [...sorted(this.#prompts), ...sorted(this.#responses)];
-    return { prompts, responses, problems: [...this.#folderProblems, ...files.flatMap(({ problems }) => problems)] };
+    const gold = sorted(this.#gold);
+    const files = [...sorted(this.#prompts), ...sorted(this.#responses), ...gold];
+    return {
+      prompts,
+      responses,
+      gold: goldOf(gold),
+      problems: [...this.#folderProblems, ...files.flatMap(({ problems }) => problems)],
+    };
   }
 }
 

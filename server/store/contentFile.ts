@@ -119,7 +119,7 @@ export class PromptFile extends ContentFile<PromptLine> {
 export class ResponseFile extends ContentFile<ResponseLine> {
   #pictureRows: PictureRow[] = [];
   readonly #pictureProblems = new Map<PictureRow, string>();
-  #lastPrompt: { readonly content: unknown; readonly id: string } | undefined;
+  #lastPrompt: { readonly content: string; readonly id: string } | undefined;
 
   /** Relative paths of all pictures. */
   get pictures(): string[] {
@@ -143,7 +143,7 @@ export class ResponseFile extends ContentFile<ResponseLine> {
         for (const part of row.draft.parts) {
           parts.push(part.type === 'text' ? part : { ...part, sha256: await images.hashOf(part.path) });
         }
-        this.rows[row.at] = responseLine(row.promptId, row.draft, parts);
+        this.rows[row.at] = responseLine(row.promptId, row.draft.prompt, row.draft, parts);
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
         this.rows[row.at] = undefined;
@@ -164,7 +164,9 @@ export class ResponseFile extends ContentFile<ResponseLine> {
     for (const draft of responsesOf(line)) {
       const promptId = this.#promptId(draft.prompt);
       if (draft.parts.every((part) => part.type === 'text')) {
-        this.rows.push(responseLine(promptId, draft, draft.parts));
+        // One string for all responses to a prompt.
+        const prompt = promptId === this.#lastPrompt?.id ? this.#lastPrompt.content : draft.prompt;
+        this.rows.push(responseLine(promptId, prompt, draft, draft.parts));
       } else {
         this.#pictureRows.push({ line: line.line, promptId, draft, at: this.rows.length });
         this.rows.push(undefined);
@@ -180,8 +182,12 @@ export class ResponseFile extends ContentFile<ResponseLine> {
   }
 }
 
-function responseLine(promptId: string, draft: ResponseDraft, parts: readonly ResponsePart[]): ResponseLine {
-  const { prompt, finished, model } = draft;
+function responseLine(
+  promptId: string,
+  prompt: ResponseDraft['prompt'],
+  { finished, model }: ResponseDraft,
+  parts: readonly ResponsePart[],
+): ResponseLine {
   const id = responseIdOf(promptId, parts);
   const response = model === undefined ? { id, parts, finished } : { id, parts, finished, model };
   return { promptId, prompt, response };

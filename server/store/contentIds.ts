@@ -9,24 +9,24 @@ import type { ChatMessage, ResponsePart } from '../protocol/types.ts';
 /** Of a prompt: a hash of its text, or of its turns' roles and texts. 32 hexadecimal digits. */
 export function promptIdOf(content: string | readonly ChatMessage[]): string {
   const turns = typeof content === 'string' ? content : content.map(({ role, content: text }) => [role, text]);
-  return idOf(['prompt', turns]);
+  return idOf(`["prompt",${JSON.stringify(turns)}]`);
 }
 
 /** Of a response: a hash of its prompt, its parts in order, and the bytes of its attachments, wherever they lie. */
 export function responseIdOf(promptId: string, parts: readonly ResponsePart[]): string {
-  return idOf([
-    'response',
-    promptId,
-    parts.map((part) => (part.type === 'text' ? ['text', part.text] : [part.type, part.sha256])),
-  ]);
+  // The JSON of a string alone is made several times as fast as that of a list with it.
+  const texts = parts.map(
+    (part) => `["${part.type}",${JSON.stringify(part.type === 'text' ? part.text : part.sha256)}]`,
+  );
+  return idOf(`["response","${promptId}",[${texts}]]`);
 }
 
 export const isContentId = (value: unknown): value is string =>
   typeof value === 'string' && value.length === 32 && /^[0-9a-f]{32}$/.test(value);
 
-/** SHA-256 of the value's JSON, the first 128 bits. */
-function idOf(value: unknown): string {
-  return digest(JSON.stringify(value)).slice(0, 32);
+/** SHA-256 of a list's JSON, the first 128 bits. */
+function idOf(json: string): string {
+  return digest(json).slice(0, 32);
 }
 
 /** Node 20.12 and newer have a call that makes no object. */

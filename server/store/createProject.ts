@@ -1,12 +1,13 @@
 import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { UserError } from '../errors.ts';
+import { embeddedModel } from '../library/names.ts';
 import { writeFileAtomically } from './atomicFile.ts';
 import { promptsFolder, responsesFolder } from './content.ts';
 import { feedbackFolder } from './feedbackIndex.ts';
 import { fileError, isAbsent } from './fileErrors.ts';
 import { preparePalateFolder, writeNew } from './palateFolder.ts';
-import { embeddedModel, modelProblem, projectFile, projectVersion } from './projectConfig.ts';
+import { modelProblem, projectFile, projectVersion } from './projectConfig.ts';
 import { sampleGuidelines, samplePrompts } from './samplePrompts.ts';
 
 const mergeRule = `${feedbackFolder}/*.jsonl merge=union`;
@@ -33,10 +34,10 @@ export async function createProject(folder: string, model = embeddedModel): Prom
     await preparePalateFolder(resolve(folder));
     await addMergeRule(path('.gitattributes'));
     if (!(await readdir(path(promptsFolder))).some((name) => /\.(jsonl|ndjson)$/i.test(name))) {
-      const rows = samplePrompts.map((prompt) => JSON.stringify({ prompt }));
+      const rows = samplePrompts(model).map((prompt) => JSON.stringify({ prompt }));
       await writeNew(path(promptsFolder, 'prompts.jsonl'), `${rows.join('\n')}\n`);
     }
-    await writeNew(path('guidelines.md'), sampleGuidelines);
+    await writeNew(path('guidelines.md'), sampleGuidelines(model));
     await writeFileAtomically(path(projectFile), `${JSON.stringify({ version: projectVersion, model }, null, 2)}\n`);
   } catch (error) {
     throw fileError(`Cannot make a project in ${resolve(folder)}`, error);

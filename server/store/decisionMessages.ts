@@ -5,6 +5,7 @@ import { readComparisonId } from '../feedback/comparisonId.ts';
 import type { Decision, Skip } from '../protocol/types.ts';
 import type { ContentSnapshot } from './content.ts';
 import { type Tie, ties } from './feedbackEvents.ts';
+import { showable } from './gold.ts';
 
 const text = (most: number) => v.pipe(v.string(), v.maxLength(most));
 const milliseconds = v.pipe(v.number(), v.finite(), v.minValue(0));
@@ -65,13 +66,13 @@ function checkPair(
   const name = readComparisonId(comparison);
   if (name === undefined) throw new UserError(`There is no comparison ${JSON.stringify(comparison.slice(0, 100))}.`);
   const { responses, repeat } = name;
-  const [a, b] = responses.map((id) => content.responses.get(id));
+  const [a, b] = responses.map((id) => showable(content, id));
   if (a === undefined || b === undefined) {
     throw new UserError(
       'Nothing was saved: a response of this comparison was changed or taken away. Go on with the next pair.',
     );
   }
-  if (a.prompt !== b.prompt || a.modality !== b.modality) {
+  if (a.prompt.id !== b.prompt.id || a.modality !== b.modality) {
     throw new UserError(
       'Nothing was saved: the two responses do not answer the same prompt with the same kind of thing.',
     );
@@ -79,5 +80,5 @@ function checkPair(
   if (shown[0] === shown[1] || !responses.includes(shown[0]) || !responses.includes(shown[1])) {
     throw new UserError('Nothing was saved: what was shown are not the two responses of this comparison.');
   }
-  return { prompt: content.prompts[a.prompt].prompt.id, responses, shown, repeat };
+  return { prompt: a.prompt.id, responses, shown, repeat };
 }

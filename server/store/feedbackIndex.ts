@@ -160,10 +160,10 @@ export class FeedbackIndex {
   #take(file: LogFile, line: FileLine, tooLong = false): void {
     try {
       if (tooLong) throw new UserError(`${file.name}:${line.line}: this line is longer than 8 MB, and is left out.`);
-      const written = readWrittenLine(line.bytes);
+      const written = readWrittenLine(line.chunk, line.start, line.end);
       const annotator = written && this.#names.get(written.annotator);
       if (written !== undefined && annotator !== undefined) {
-        this.#addWritten(written, annotator, file.number, line);
+        this.#addPair(written, kinds.decide, annotator, file.number, line);
         return;
       }
       const parsed = parseJsonLine(file.name, line.line, line.bytes);
@@ -203,36 +203,42 @@ export class FeedbackIndex {
   }
 
   #add(event: FeedbackEvent, annotator: string, file: number, line: FileLine): void {
-    const { id, at } = event;
+    const id = wordsOf(event.id);
+    const { at } = event;
     if ('of' in event) {
-      const row = { ...noPair, id: wordsOf(id), at, file, offset: line.offset, length: line.bytes.length };
-      this.labelsOf(annotator).add({ ...row, kind: kinds[event.event] }, event.of);
+      const where = { file, offset: line.offset, length: line.length };
+      this.labelsOf(annotator).add({ id, at, kind: kinds[event.event], ...noPair, ...where }, event.of);
       return;
     }
     const { responses, shown, repeat, strength, scale, ms } = event;
-    const [first, second] = responses.map(wordsOf);
+    const [first, second] = [wordsOf(responses[0]), wordsOf(responses[1])];
     const swapped = shown[0] !== responses[0];
-    const pair = { first, second, swapped, repeat, choice: choiceOf(event), strength, scale, ms };
-    this.#addWritten({ id: wordsOf(id), at, annotator, ...pair }, annotator, file, line, kinds[event.event]);
+    const choice = choiceOf(event);
+    const pair = { id, at, annotator, first, second, swapped, repeat, choice, strength, scale, ms };
+    this.#addPair(pair, kinds[event.event], annotator, file, line);
   }
 
-  #addWritten(
-    { id, at, first, second, swapped, repeat, choice, strength, scale, ms }: WrittenDecision,
-    annotator: string,
-    file: number,
-    { offset, bytes }: FileLine,
-    kind: number = kinds.decide,
-  ): void {
-    const a = this.#numbers.numberOf(first);
-    const b = this.#numbers.numberOf(second);
-    const firstIsLow = a < b;
-    const side = choice === choices.low || choice === choices.high;
-    const low = firstIsLow ? a : b;
-    const high = firstIsLow ? b : a;
+  #addPair(pair: WrittenDecision, kind: number, annotator: string, file: number, line: FileLine): void {
+    const first = this.#numbers.numberOf(pair.first);
+    const second = this.#numbers.numberOf(pair.second);
+    const firstIsLow = first < second;
+    const isSide = pair.choice === choices.low || pair.choice === choices.high;
+    // Written out, without spreads: this runs 100,000 times when a project is opened.
     this.labelsOf(annotator).add({
-      ...{ id, at, file, offset, length: bytes.length, kind, low, high, repeat, strength, scale, ms },
-      highFirst: swapped === firstIsLow,
-      choice: side && !firstIsLow ? choices.low + choices.high - choice : choice,
+      id: pair.id,
+      at: pair.at,
+      kind,
+      low: firstIsLow ? first : second,
+      high: firstIsLow ? second : first,
+      repeat: pair.repeat,
+      highFirst: pair.swapped === firstIsLow,
+      choice: isSide && !firstIsLow ? choices.low + choices.high - pair.choice : pair.choice,
+      strength: pair.strength,
+      scale: pair.scale,
+      ms: pair.ms,
+      file,
+      offset: line.offset,
+      length: line.length,
     });
   }
 }

@@ -14,23 +14,18 @@ export class HexIds {
 
   /** −1: it is not there. */
   find(words: Words): number {
-    const slot = this.#slot(words[0], words[1], words[2], words[3]);
-    return this.#table[slot] - 1;
+    return this.#table[this.#slot(words[0], words[1], words[2], words[3])] - 1;
   }
 
   /** Adds an id; −1: it is there already. */
-  add([first, second, third, fourth]: Words): number {
-    let slot = this.#slot(first, second, third, fourth);
+  add(words: Words): number {
+    let slot = this.#slot(words[0], words[1], words[2], words[3]);
     if (this.#table[slot] !== 0) return -1;
     if (4 * (this.#count + 1) > this.#words.length) {
       this.#grow();
-      slot = this.#slot(first, second, third, fourth);
+      slot = this.#slot(words[0], words[1], words[2], words[3]);
     }
-    const at = 4 * this.#count;
-    this.#words[at] = first;
-    this.#words[at + 1] = second;
-    this.#words[at + 2] = third;
-    this.#words[at + 3] = fourth;
+    for (let k = 0; k < 4; k++) this.#words[4 * this.#count + k] = words[k];
     this.#count++;
     this.#table[slot] = this.#count;
     return this.#count - 1;
@@ -95,9 +90,8 @@ export function isUuid(id: unknown): id is string {
   return typeof id === 'string' && id.length === 36 && /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(id);
 }
 
-/** Of a UUID, or of 32 hexadecimal digits. */
-export function wordsOf(id: string): Words {
-  const words = new Uint32Array(4);
+/** Of a UUID, or of 32 hexadecimal digits. `words`: where they are put. */
+export function wordsOf(id: string, words: Words = new Uint32Array(4)): Words {
   let word = 0;
   let digits = 0;
   for (let k = 0; k < id.length; k++) {

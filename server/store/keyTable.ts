@@ -37,8 +37,9 @@ export class KeyTable {
 
   #slot(key: number): number {
     const mask = this.#keys.length - 1;
-    const low = (key % 2 ** 26) | 0;
-    const high = Math.floor(key / 2 ** 26) | 0;
+    // The lower 32 bits, and those above.
+    const low = key | 0;
+    const high = (key / 2 ** 32) | 0;
     let slot = (Math.imul(low ^ Math.imul(high, 0x9e3779b1), 0x85ebca6b) >>> 7) & mask;
     while (!Number.isNaN(this.#keys[slot]) && this.#keys[slot] !== key) slot = (slot + 1) & mask;
     return slot;

@@ -3,19 +3,38 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsent } from './fileErrors.ts';
 
-/** One line of a file, without its end. */
-export interface FileLine {
+/** One line of a file, without its end: the bytes of `chunk` from `start` to `end`. */
+export class FileLine {
   /** From 1. */
   readonly line: number;
-  /** Of its first byte. */
+  /** Of its first byte in the file. */
   readonly offset: number;
-  readonly bytes: Buffer;
+  readonly chunk: Buffer;
+  readonly start: number;
+  readonly end: number;
+
+  constructor(line: number, offset: number, chunk: Buffer, start: number, end: number) {
+    this.line = line;
+    this.offset = offset;
+    this.chunk = chunk;
+    this.start = start;
+    this.end = end;
+  }
+
+  /** A Buffer costs as much as reading a short line: it is made where it is asked for. */
+  get bytes(): Buffer {
+    return this.chunk.subarray(this.start, this.end);
+  }
+
+  get length(): number {
+    return this.end - this.start;
+  }
 }
 
 export interface LineReader {
   /** What was read of this file before does not count any more. */
   reset(): void;
-  /** May keep `bytes` only as a copy. A line longer than 8 MB comes as its beginning, `tooLong`. */
+  /** May keep the bytes only as a copy. A line longer than 8 MB comes as its beginning, `tooLong`. */
   line(line: FileLine, tooLong: boolean): void;
   /** The last line, which has no end yet. True: it is whole all the same. False: it will come again. */
   unfinished(line: FileLine): boolean;
@@ -122,7 +141,7 @@ export class LineFile {
       held += bytesRead;
       let start = 0;
       for (let end = buffer.indexOf(newline); end !== -1 && end < held; end = buffer.indexOf(newline, start)) {
-        this.#take(buffer.subarray(start, end + 1), skipping);
+        this.#take(buffer, start, end, skipping);
         skipping = false;
         start = end + 1;
       }
@@ -131,34 +150,32 @@ export class LineFile {
       held -= start;
       if (held > longestLine) {
         // Its beginning is told once; the rest of it is only counted.
-        const bytes = buffer.subarray(0, 200);
-        if (!skipping) this.#reader.line({ line: this.#lines + 1, offset: this.#known, bytes }, true);
+        if (!skipping) this.#reader.line(new FileLine(this.#lines + 1, this.#known, buffer, 0, 200), true);
         skipping = true;
         this.#hash.update(buffer.subarray(0, held));
         this.#known += held;
         held = 0;
       }
     }
-    const bytes = buffer.subarray(0, held);
     if (held === 0 || skipping) return;
-    if (!this.#reader.unfinished({ line: this.#lines + 1, offset: this.#known, bytes })) return;
-    this.#hash.update(bytes);
+    if (!this.#reader.unfinished(new FileLine(this.#lines + 1, this.#known, buffer, 0, held))) return;
+    this.#hash.update(buffer.subarray(0, held));
     this.#known += held;
     this.#open = true;
   }
 
-  /** A line with its end. */
-  #take(bytes: Buffer, skipped: boolean): void {
+  /** A line whose end is the byte at `end`. */
+  #take(chunk: Buffer, start: number, end: number, skipped: boolean): void {
     this.#lines++;
     const offset = this.#known;
-    this.#known += bytes.length;
+    this.#known += end + 1 - start;
     const open = this.#open;
     this.#open = false;
     // The end of a line that was taken before.
     if (skipped || open) return;
-    const end = bytes.at(-2) === 0x0d ? bytes.length - 2 : bytes.length - 1;
-    const tooLong = end > longestLine;
-    this.#reader.line({ line: this.#lines, offset, bytes: bytes.subarray(0, tooLong ? 200 : end) }, tooLong);
+    const last = end > start && chunk[end - 1] === 0x0d ? end - 1 : end;
+    const tooLong = last - start > longestLine;
+    this.#reader.line(new FileLine(this.#lines, offset, chunk, start, tooLong ? start + 200 : last), tooLong);
   }
 }
 

@@ -26,6 +26,7 @@ import { writePreferences } from './export.ts';
 import { type FeedbackLine, feedbackVersion } from './feedbackEvents.ts';
 import { feedbackFolder } from './feedbackIndex.ts';
 import { fileError } from './fileErrors.ts';
+import { goldFolder } from './gold.ts';
 import { annotatorsIn, labelledResponsesIn, preferredIn } from './labelled.ts';
 import { Mutex } from './mutex.ts';
 import { addResponses } from './newResponses.ts';
@@ -35,6 +36,7 @@ import { compareSettings, type ProjectConfig, projectFile } from './projectConfi
 import { projectInfo } from './projectInfo.ts';
 import { ProjectState } from './projectState.ts';
 import type {
+  InfoOptions,
   LabelledResponse,
   NewResponse,
   PreferenceOptions,
@@ -92,8 +94,8 @@ class FileProjectStore implements ProjectStore {
 
   // ------------------------------------------------------------------------------------------------ the project
 
-  info(): Promise<ProjectInfo> {
-    return this.#fresh(async () => projectInfo(this.#state), { pictures: true });
+  info(options: InfoOptions = {}): Promise<ProjectInfo> {
+    return this.#fresh(async () => projectInfo(this.#state, options), { pictures: true });
   }
 
   config(): Promise<ProjectConfig> {
@@ -150,7 +152,7 @@ class FileProjectStore implements ProjectStore {
     return this.#fresh(async () => {
       const name = readComparisonId(id);
       if (name === undefined || !(await this.#state.picturesStand(name.responses))) return null;
-      if (!name.responses.every((response) => this.#state.content.responses.has(response))) return null;
+      if (!name.responses.every((response) => this.#state.isShowable(response))) return null;
       const [low, high] = name.responses.map((response) => this.#state.numbers.number(response)).sort((a, b) => a - b);
       const labels = this.#labelsOf(annotator);
       if (open && labels.current(comparisonKey(low, high, name.repeat)) !== -1) return null;
@@ -243,7 +245,8 @@ class FileProjectStore implements ProjectStore {
     return this.#fresh(async () => {
       const annotators = annotatorsIn(this.#state, options.annotators);
       const pacer = new Pacer();
-      return agreementOf(annotators, await votedPairs(annotators, pacer), this.#state.numbers, pacer);
+      const { numbers, gold } = this.#state;
+      return agreementOf(annotators, await votedPairs(annotators, pacer), numbers, pacer, gold);
     });
   }
 
@@ -265,8 +268,7 @@ class FileProjectStore implements ProjectStore {
   #keysOf(ids: readonly string[]): ComparisonKey[] {
     return ids.flatMap((id) => {
       const name = readComparisonId(id);
-      if (name === undefined || !name.responses.every((response) => this.#state.content.responses.has(response)))
-        return [];
+      if (name === undefined || !name.responses.every((response) => this.#state.isShowable(response))) return [];
       const [low, high] = name.responses.map((response) => this.#state.numbers.number(response)).sort((a, b) => a - b);
       return [comparisonKey(low, high, name.repeat)];
     });
@@ -331,6 +333,7 @@ function placesOf(pictureFolders: readonly string[]) {
     { what: 'config' as const, folder: '', files: /^(palate\.json|.*\.md)$/ },
     { what: 'feedback' as const, folder: feedbackFolder, files: /\.jsonl$/i },
     { what: 'content' as const, folder: 'prompts', files: /\.(jsonl|ndjson)$/i },
+    { what: 'content' as const, folder: goldFolder, files: /\.(jsonl|ndjson)$/i },
     { what: 'content' as const, folder: 'responses', files: /\.(jsonl|ndjson)$/i },
     ...pictureFolders.slice(0, 32).map((folder) => ({ what: 'content' as const, folder, files: /./ })),
   ];

@@ -2,11 +2,13 @@ import type { Vote, VotedPair } from '../feedback/votes.ts';
 import type { PreferenceRow, Prompt, Response } from '../protocol/types.ts';
 import type { ContentSnapshot, KnownResponse } from './content.ts';
 import { choices } from './eventColumns.ts';
+import { showable } from './gold.ts';
 import type { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
 
 /**
- * Why a decision gave no row: a tie of any kind; a skip; its responses are not in the project any more; annotators
+ * Why a decision gave no row: a tie of any kind; a skip; its responses are not in the project any more; it answers a gold
+ * question, which measures and trains nothing; annotators
  * disagree, as many for one as for the other; it was outvoted; it says again what another annotator has said, or what the
  * same annotator said the second time; it is about pictures (or, where pictures are asked for, about text).
  */
@@ -14,6 +16,7 @@ export const reasons = [
   'ties',
   'skips',
   'gone',
+  'gold',
   'disagreement',
   'outvoted',
   'agreed',
@@ -67,8 +70,9 @@ export async function preferredPairs(
     const cast = votes.filter(({ row }) => row !== -1);
     const [a, b] = [content.responses.get(numbers.id(low)), content.responses.get(numbers.id(high))];
     if (a === undefined || b === undefined || a.prompt !== b.prompt || a.modality !== b.modality) {
+      const isGold = [low, high].every((number) => showable(content, numbers.id(number)) !== undefined);
       leave(
-        'gone',
+        isGold ? 'gold' : 'gone',
         sum(({ decisions }) => decisions),
       );
       continue;

@@ -1,20 +1,17 @@
-import { existsSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join, resolve, sep } from 'node:path';
 import { type ParseError, parse } from 'jsonc-parser';
 import * as v from 'valibot';
 import { optionalSetting, parseConfig, setting } from '../config.ts';
-import { stageEntries } from '../engine/stages/config.ts';
+import { precisionSetting, stageEntries } from '../engine/stages/config.ts';
 import { UserError } from '../errors.ts';
-import { packageRoot } from '../paths.ts';
+import { embeddedModel, namedModel } from '../library/names.ts';
 import { type CompareSettings, deviceChoices, engineNames } from '../protocol/types.ts';
 import { fileError } from './fileErrors.ts';
 
 export const projectFile = 'palate.json';
 /** The newest version of palate.json, and of the lines of feedback/*.jsonl, that is known here. */
 export const projectVersion = 1;
-export const embeddedModel = 'embedded';
 
 const whole = (least: number) => v.pipe(v.number(), v.integer(), v.minValue(least));
 
@@ -23,11 +20,12 @@ export const projectConfig = v.strictObject({
   $schema: optionalSetting('Where the schema of this file lies.', v.string()),
   version: v.pipe(v.literal(projectVersion), v.description('Of this file. 1 is the only one.')),
   model: setting(
-    '"embedded", or a GGUF file or Hugging Face folder of the Llama family, relative to palate.json.',
+    '"embedded", a GGUF file or Hugging Face folder of the Llama family or GPT-2 relative to palate.json, or a name that `palate model list` shows: org/name.',
     v.pipe(v.string(), v.nonEmpty()),
     embeddedModel,
   ),
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
+  precision: precisionSetting,
   device: setting(
     'Where onnxruntime trains: on the best device that works here, or on this one. Responses are generated on the processor.',
     v.picklist(deviceChoices),
@@ -63,12 +61,22 @@ export const projectConfig = v.strictObject({
         0.05,
       ),
       seed: setting('Of the order in which the two sides are shown.', whole(0), 0),
+      tellGold: setting(
+        'Whether annotators are told, after a gold question (gold/*.jsonl), if their answer was the right one.',
+        v.boolean(),
+        true,
+      ),
     }),
     {},
   ),
   stages: setting('Settings of the stages of training.', v.strictObject(stageEntries), {}),
 });
 export type ProjectConfig = v.InferOutput<typeof projectConfig>;
+
+/** What an empty palate.json would say. */
+export function defaultConfig(): ProjectConfig {
+  return parseConfig(projectConfig, { version: projectVersion }, 'the defaults');
+}
 
 /** palate.json as it was found. */
 export interface ReadConfig {
@@ -106,18 +114,10 @@ export async function compareSettings(folder: string, { compare }: ProjectConfig
   return { scale, aspects, guidelines: text.slice(0, mostGuidelines) };
 }
 
-/** The absolute path of the model that palate.json names. Nothing says that it is there. */
-export function resolveModel(folder: string, model: string): string {
-  if (model === embeddedModel) return join(packageRoot(), 'models', 'tiny');
-  if (model === '~' || /^~[/\\]/.test(model)) return join(homedir(), model.slice(1));
-  return resolve(folder, model);
-}
-
-/** A sentence about a model that is not there. */
+/** A sentence about a model that cannot be used. */
 export function modelProblem(folder: string, model: string): string | undefined {
-  const path = resolveModel(folder, model);
-  if (existsSync(path)) return undefined;
-  return `${projectFile}: model is ${JSON.stringify(model)}, but there is no ${path}. Give a GGUF file, a Hugging Face folder, or "${embeddedModel}".`;
+  const { problem } = namedModel(folder, model);
+  return problem === undefined ? undefined : `${projectFile}: model is ${JSON.stringify(model)}, but ${problem}`;
 }
 
 const mostBytes = 1e6;

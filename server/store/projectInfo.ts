@@ -2,18 +2,23 @@ import { basename } from 'node:path';
 import type { ProjectInfo } from '../protocol/types.ts';
 import { modelProblem } from './projectConfig.ts';
 import type { ProjectState } from './projectState.ts';
+import type { InfoOptions } from './projectStore.ts';
 
 const mostProblems = 100;
 
-/** What is in a project, and what is wrong with it. */
-export function projectInfo(state: ProjectState): ProjectInfo {
+/**
+ * What is in a project, and what is wrong with it.
+ *
+ * @param options.withoutModel whether the model that palate.json names is there is not looked at
+ */
+export function projectInfo(state: ProjectState, { withoutModel = false }: InfoOptions = {}): ProjectInfo {
   const { folder, config, content, index, queue } = state;
   const { model, engine } = config.usable;
   const responses = { text: 0, image: 0 };
   for (const { modality } of content.responses.values()) responses[modality]++;
   const problems = [
     ...(config.error?.message.split('\n') ?? []),
-    ...(config.newer ? [] : [modelProblem(folder, model) ?? []].flat()),
+    ...(config.newer || withoutModel ? [] : [modelProblem(folder, model) ?? []].flat()),
     ...(index.newer ? [newerLabels] : []),
     ...content.problems,
     ...index.problems,

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { comparisonId } from '../feedback/comparisonId.ts';
 import { type Asked, LabelQueue } from '../feedback/labelQueue.ts';
 import type { Comparison, RecordedEvent, Response, ShownResponse } from '../protocol/types.ts';
-import type { AnnotatorLabels } from './annotatorLabels.ts';
+import { type AnnotatorLabels, comparisonKey } from './annotatorLabels.ts';
 import { type ContentSnapshot, modalityOf, ProjectContent } from './content.ts';
 import { choices, kinds } from './eventColumns.ts';
 import type { FeedbackLine } from './feedbackEvents.ts';
 import { FeedbackIndex } from './feedbackIndex.ts';
+import { type GoldAnswers, goldAnswers, showable } from './gold.ts';
 import { textOf } from './preferences.ts';
 import { projectFile, type ReadConfig, readProjectConfig } from './projectConfig.ts';
 import { ResponseNumbers } from './responseNumbers.ts';
@@ -41,6 +42,10 @@ export class ProjectState {
     return this.#content.snapshot;
   }
 
+  isShowable(id: string): boolean {
+    return showable(this.content, id) !== undefined;
+  }
+
   get pictureFolders(): readonly string[] {
     return this.#content.pictureFolders;
   }
@@ -58,8 +63,12 @@ export class ProjectState {
    */
   async refresh(options: { readonly own?: string; readonly pictures?: boolean } = {}): Promise<void> {
     await this.#refreshConfig();
-    if (await this.#content.refresh({ pictures: options.pictures })) this.#stale = true;
-    await this.index.refresh(options.own);
+    // At once: while one waits for the disk the other computes.
+    const [content] = await Promise.all([
+      this.#content.refresh({ pictures: options.pictures }),
+      this.index.refresh(options.own),
+    ]);
+    if (content) this.#stale = true;
     if (!this.#stale) return;
     await this.queue.restart(this.content, this.config.usable.compare, this.index.annotators.values());
     this.#stale = false;
@@ -78,11 +87,12 @@ export class ProjectState {
 
   /** Undefined: a response is not in the project any more. */
   comparisonOf({ responses, repeat, shown }: Asked): Comparison | undefined {
-    const [a, b] = shown.map((id) => this.content.responses.get(id));
-    if (a === undefined || b === undefined || a.prompt !== b.prompt || a.modality !== b.modality) return undefined;
+    const [a, b] = shown.map((id) => showable(this.content, id));
+    if (a === undefined || b === undefined || a.prompt.id !== b.prompt.id || a.modality !== b.modality)
+      return undefined;
     return {
       id: comparisonId({ responses, repeat }),
-      prompt: this.content.prompts[a.prompt].prompt,
+      prompt: a.prompt,
       shown: [hidden(a.response), hidden(b.response)],
       modality: modalityOf(a.response),
     };
@@ -117,8 +127,23 @@ export class ProjectState {
       choice: this.#choiceOf(labels, row),
       ...(events.strength[row] > 0 ? { strength: events.strength[row] } : {}),
       ...(events.scale[row] > 0 ? { scale: events.scale[row] } : {}),
+      ...this.#goldOf(labels, row),
       comment: line?.event === 'decide' ? textIn(line.comment) : '',
     };
+  }
+
+  /** The right answers of the gold questions. */
+  get gold(): GoldAnswers {
+    return goldAnswers(this.content, this.numbers);
+  }
+
+  /** What is told about a gold question, unless the project keeps it to itself. */
+  #goldOf({ events }: AnnotatorLabels, row: number): Pick<RecordedEvent, 'gold'> {
+    if (!this.config.usable.compare.tellGold) return {};
+    const right = this.gold.get(comparisonKey(events.low[row], events.high[row], false));
+    if (right === undefined) return {};
+    const chosen = { [choices.low]: events.low[row], [choices.high]: events.high[row] }[events.choice[row]];
+    return { gold: chosen === right ? 'agrees' : 'differs' };
   }
 
   #choiceOf({ events }: AnnotatorLabels, row: number): string {
@@ -129,7 +154,7 @@ export class ProjectState {
   }
 
   #shown(id: string): ShownResponse {
-    const response = this.content.responses.get(id)?.response;
+    const response = showable(this.content, id)?.response;
     if (response === undefined) return { id, length: 0 };
     const length = textOf(response).length;
     return response.model === undefined ? { id, length } : { id, length, model: response.model };

@@ -33,6 +33,11 @@ export interface NewResponse {
   readonly model: string;
 }
 
+export interface InfoOptions {
+  /** No path that palate.json names is looked at: its author is not trusted. */
+  readonly withoutModel?: boolean;
+}
+
 /** Which decisions count for training and export. */
 export interface PreferenceOptions {
   /** Absent: all. */
@@ -61,7 +66,7 @@ export interface LabelledResponse {
  */
 export interface ProjectStore {
   readonly folder: string;
-  info(): Promise<ProjectInfo>;
+  info(options?: InfoOptions): Promise<ProjectInfo>;
   /** @throws UserError naming palate.json, the key, what was found and what to do */
   config(): Promise<ProjectConfig>;
   prompts(): Promise<readonly PromptEntry[]>;

@@ -3,13 +3,14 @@ import { HexIds, type Words, wordsOf } from './hexIds.ts';
 /** Small numbers for responses' ids, the same as long as the project is open. */
 export class ResponseNumbers {
   readonly #ids = new HexIds();
+  readonly #words = new Uint32Array(4);
 
   get count(): number {
     return this.#ids.count;
   }
 
   number(id: string): number {
-    return this.numberOf(wordsOf(id));
+    return this.numberOf(wordsOf(id, this.#words));
   }
 
   numberOf(words: Words): number {

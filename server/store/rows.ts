@@ -51,6 +51,9 @@ export function completionsOf(line: JsonLine): CompletionRow[] {
   ];
 }
 
+/** One row with an answer that is right and one that is not. Throws a UserError with file and line. */
+export const preferenceOf = (line: JsonLine): PreferenceRow => preferenceRow(new Columns(line));
+
 /** One row to evaluate or score. Throws a UserError with the line's number. */
 export function judgedRowOf(line: JsonLine, limits: RowLimits = {}): TextRow | CompletionRow | PreferenceRow {
   return judgedRow(new Columns(line, limits));

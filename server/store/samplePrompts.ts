@@ -1,5 +1,24 @@
-/** What a new project asks first: short, of many kinds, and answerable by a small model. */
-export const samplePrompts: readonly string[] = [
+import { reviewPrompts } from '../demo/reviews.ts';
+import { embeddedModel } from '../library/names.ts';
+
+const sampleCount = 20;
+
+/**
+ * What a new project asks first. The embedded model knows reviews of places and nothing else: it is asked for those.
+ *
+ * @param model as palate.json names it
+ */
+export function samplePrompts(model: string): readonly string[] {
+  return model === embeddedModel ? reviewPrompts('train').slice(0, sampleCount) : instructions;
+}
+
+/** The text of guidelines.md that goes with them. */
+export function sampleGuidelines(model: string): string {
+  return model === embeddedModel ? reviewGuidelines : instructionGuidelines;
+}
+
+/** Short, of many kinds, and answerable by a small model. */
+const instructions: readonly string[] = [
   'Explain to a ten-year-old why the sky is blue.',
   'Write two sentences that welcome a new colleague to the team.',
   'What is the difference between a list and a tuple in Python?',
@@ -22,7 +41,17 @@ export const samplePrompts: readonly string[] = [
   'Give an honest compliment to somebody who tried hard and failed.',
 ];
 
-export const sampleGuidelines = `# Guidelines
+const reviewGuidelines = `# Guidelines
+
+Which review would rather make you want to go there?
+
+- **Cheerful, about the place that was asked for**, and without contradicting itself.
+- Length does not matter.
+- Where both are equally good or equally bad, say so (tie, both good, both bad) instead of guessing.
+- Where you cannot judge, skip.
+`;
+
+const instructionGuidelines = `# Guidelines
 
 Which answer would you rather have got?
 

@@ -9,6 +9,7 @@ import {
   statSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { cudaFolders } from './cuda.ts';
 import { libraryName } from './library.ts';
 import { tally } from './meter.ts';
 import { headBytes, requireHeaders, requireLibraries, requirePlatform, type Source } from './source.ts';
@@ -42,6 +43,7 @@ export function folderSource(folder: string, { label: path = folder, isTemporary
   return {
     path,
     libraries,
+    cudaFolders: cudaFolders(folder),
     async unpack(target, { signal, progress }) {
       const total = [...libraries.values()].reduce((sum, bytes) => sum + bytes, 0);
       const onBytes = tally((done) => progress('unpack', done, total));

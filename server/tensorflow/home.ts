@@ -15,6 +15,10 @@ export interface Native {
   readonly libtensorflow: string;
   /** Bytes of every file, by its path within the folder. */
   readonly files: Readonly<Record<string, number>>;
+  /** Folders of CUDA's libraries, elsewhere on the disk; absent: the system's loader knows where they are, or there are none. */
+  readonly cudaFolders?: readonly string[];
+  /** Whether TensorFlow saw a GPU when it was last set up. */
+  readonly gpu?: boolean;
   /** ISO 8601. */
   readonly installedAt: string;
 }
@@ -62,7 +66,7 @@ export function requireNative(home = palateHome()): Native {
   const native = findNative(home);
   if (native !== undefined) return native;
   throw new UserError(
-    'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once, or choose the engine onnx.',
+    'The TensorFlow engine has no native part on this machine: run `npm run setup:tensorflow` once (in the editor: Palate: Set Up TensorFlow Engine), or choose the engine onnx.',
   );
 }
 

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning } from '../download/running.ts';
 
 const prefix = '.staging-';
 
@@ -14,15 +15,5 @@ export function removeLeftovers(home: string): void {
   for (const name of readdirSync(home)) {
     const owner = new RegExp(`^\\${prefix}(\\d+)-`).exec(name)?.[1];
     if (owner && !isRunning(Number(owner))) rmSync(join(home, name), { recursive: true, force: true });
-  }
-}
-
-export function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it runs, as somebody else.
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH';
   }
 }

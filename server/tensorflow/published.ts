@@ -15,6 +15,13 @@ const libraries: Readonly<Record<string, (base: string, host: string) => string>
   'win32-x64': (base) => `${base}cpu-windows-x86_64-${publishedLibtensorflow}.zip`,
 };
 
+/** The version of libtensorflow that a download brings; undefined where none is published for the platform. */
+export function publishedFor(platform = platformName()): string | undefined {
+  const name = libraries[platform]?.('', '');
+  if (name === undefined) return undefined;
+  return name.includes(publishedLibtensorflow) ? publishedLibtensorflow : '2.7';
+}
+
 /** Throws a UserError where none is published for the platform. */
 export function libtensorflowUrl(env: NodeJS.ProcessEnv = process.env, platform = platformName()): string {
   const host =
@@ -29,7 +36,7 @@ export function libtensorflowUrl(env: NodeJS.ProcessEnv = process.env, platform 
   const url = libraries[platform]?.(base, withSlash(host));
   if (url) return url;
   throw new UserError(
-    `No libtensorflow is published for ${platform}: name one that you have with --from PATH, or choose the engine onnx.`,
+    `No libtensorflow is published for ${platform}: name one that you have with --from PATH (in the editor: choose it as the source), or choose the engine onnx.`,
   );
 }
 

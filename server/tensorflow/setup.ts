@@ -58,7 +58,7 @@ export async function setUpTensorflow(options: SetupOptions): Promise<SetupResul
     }
     const source = await openSource(from);
     try {
-      const native = installedNatives(home).find((candidate) => holdsSame(candidate, source));
+      const native = sameInstalled(source, home);
       return (native && (await stillWorks(native, options))) ?? (await install(source, folder, options));
     } finally {
       source.close();
@@ -72,18 +72,20 @@ export async function setUpTensorflow(options: SetupOptions): Promise<SetupResul
 export async function checkInstalled(options: SetupOptions): Promise<SetupResult> {
   const { home = palateHome() } = options;
   const [native] = installedNatives(home);
-  if (native) return { status: 'present', native, check: await check(native.binding, options, 'present') };
+  if (native) return { status: 'present', native, check: await check(native, options, 'present') };
   throw new UserError(
-    `No native TensorFlow is installed in ${nativeHome(home)}: run \`npm run setup:tensorflow\` to get it.`,
+    `No native TensorFlow is installed in ${nativeHome(home)}: run \`npm run setup:tensorflow\` (in the editor: Palate: Set Up TensorFlow Engine) to get it.`,
   );
 }
 
 async function stillWorks(native: Native, options: SetupOptions): Promise<SetupResult | undefined> {
   try {
-    const result = await check(native.binding, options, 'present');
+    const result = await check(native, options, 'present');
     // Of several the one that was asked for last is used.
-    writeRecord(native.folder, { ...recordOf(native), installedAt: new Date().toISOString() });
-    return { status: 'present', native, check: result };
+    const { gpu: _before, ...same } = native;
+    const present = { ...same, ...gpuOf(result), installedAt: new Date().toISOString() };
+    writeRecord(native.folder, recordOf(present));
+    return { status: 'present', native: present, check: result };
   } catch (error) {
     if (!(error instanceof UserError)) throw error;
     options.say(`${error.message} It is installed again.`);
@@ -91,11 +93,26 @@ async function stillWorks(native: Native, options: SetupOptions): Promise<SetupR
   }
 }
 
-function check(binding: string, options: SetupOptions, stage: SetupStage): Promise<NativeCheck> {
+function check(
+  { binding, cudaFolders: libraryFolders }: Pick<Native, 'binding' | 'cudaFolders'>,
+  options: SetupOptions,
+  stage: SetupStage,
+): Promise<NativeCheck> {
   const { progress, signal, checkEntry: entry } = options;
   progress(stage, 0, 0);
-  return checkNative(binding, { signal, entry });
+  return checkNative(binding, { signal, entry, libraryFolders });
 }
+
+/** What is installed from the same libraries, with CUDA's where the source has them now. */
+function sameInstalled(source: Source, home: string): Native | undefined {
+  const native = installedNatives(home).find((candidate) => holdsSame(candidate, source));
+  return native && withCuda(native, source.cudaFolders);
+}
+
+const withCuda = <Installed extends object>(installed: Installed, folders: readonly string[] = []) =>
+  folders.length > 0 ? { ...installed, cudaFolders: folders } : installed;
+
+const gpuOf = ({ gpu }: NativeCheck) => (gpu ? { gpu } : {});
 
 /** A library of the same name and the same size to the byte is taken for the same. */
 function holdsSame(native: Native, source: Source): boolean {
@@ -131,7 +148,7 @@ async function install(source: Source, folder: string, options: SetupOptions): P
     const scratch = join(staging, 'scratch');
     const mayBePublished = options.from === undefined;
     const binding = await layOut(source, { ...options, whole, scratch, home: folder, mayBePublished });
-    const result = await check(binding, options, 'check');
+    const result = await check({ binding, cudaFolders: source.cudaFolders }, options, 'check');
     const { version: tfjsNode } = tfjsNodePackage();
     const record: NativeRecord = {
       version: 1,
@@ -140,6 +157,8 @@ async function install(source: Source, folder: string, options: SetupOptions): P
       binding: relative(whole, binding).replaceAll('\\', '/'),
       files: sizesBelow(whole),
       installedAt: new Date().toISOString(),
+      ...withCuda({}, source.cudaFolders),
+      ...gpuOf(result),
     };
     writeRecord(whole, record);
     await flush(whole);

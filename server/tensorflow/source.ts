@@ -1,4 +1,5 @@
 import { UserError } from '../errors.ts';
+import type { TensorflowStage } from '../protocol/setup.ts';
 import { platformName } from './home.ts';
 import { builtFor, linkedLibraries, systemsOf } from './library.ts';
 
@@ -8,6 +9,8 @@ export interface Source {
   readonly path: string;
   /** Bytes of each library by the name that the loader looks for; undefined where only unpacking tells. */
   readonly libraries: ReadonlyMap<string, number> | undefined;
+  /** Folders of CUDA's libraries that came with it, which stay where they are. */
+  readonly cudaFolders?: readonly string[];
   /**
    * Lays the libraries into `target.libraries`, both folders empty before, and answers the folder of the headers.
    *
@@ -23,8 +26,7 @@ export interface UnpackTarget {
   readonly scratch: string;
 }
 
-/** In this order; those that are not needed are left out. 'present' checks what is installed already. */
-export type SetupStage = 'present' | 'download' | 'unpack' | 'binding' | 'compile' | 'check';
+export type SetupStage = TensorflowStage;
 
 /** How a long piece of work is watched and stopped. */
 export interface Work {
@@ -54,7 +56,7 @@ export function requireLibraries(path: string, names: readonly string[], paths: 
         ? `only ${names.join(', ')}`
         : 'no libtensorflow';
   throw new UserError(
-    `${path} holds ${found}, but this machine needs libtensorflow and libtensorflow_framework for ${platformName()}: give --from the libtensorflow C distribution, the Python package's folder, or a tensorflow or tensorflow-cpu wheel for this platform.`,
+    `${path} holds ${found}, but this machine needs libtensorflow and libtensorflow_framework for ${platformName()}: give the libtensorflow C distribution, the Python package's folder, or a tensorflow or tensorflow-cpu wheel for this platform.`,
   );
 }
 
@@ -71,6 +73,6 @@ export function requirePlatform(path: string, name: string, head: Uint8Array): v
 export function requireHeaders(path: string, headers: readonly string[]): void {
   if (headers.includes('tensorflow/c/eager/c_api.h')) return;
   throw new UserError(
-    `${path} has the libraries but not the header include/tensorflow/c/eager/c_api.h, without which the binding cannot be compiled: give --from the whole libtensorflow C distribution or a whole tensorflow-cpu wheel.`,
+    `${path} has the libraries but not the header include/tensorflow/c/eager/c_api.h, without which the binding cannot be compiled: give the whole libtensorflow C distribution or a whole tensorflow-cpu wheel.`,
   );
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { fakeCompiler, libtensorflowFiles, wheelOf } from '../support/fakeTensorflow.ts';
 import { packagedExtension } from '../support/packaged.ts';
 import { startServer } from '../support/serverClient.ts';
+import { skip } from '../support/skip.ts';
 import { temporaryFolder } from '../support/temporary.ts';
 import { unzip } from '../support/unzip.ts';
 
@@ -126,6 +128,23 @@ describe('the packaged extension', () => {
     const modules = join(extension, 'out', 'node_modules');
     for (const name of ['@tensorflow/tfjs-node/binding/tfjs_backend.cc', 'node-api-headers/include/node_api.h']) {
       assert.ok(existsSync(join(modules, name)), name);
+    }
+  });
+
+  it('sets up TensorFlow in a process of its own: unpacks, compiles its own sources, and checks', async function () {
+    if (process.platform === 'win32') skip(this, 'the stand-in for a compiler is a shell script');
+    const wheel = folder.write('tensorflow.whl', wheelOf(libtensorflowFiles('tensorflow/')));
+    const readable = 'for word in $given; do case $word in *.cc) [ -f $word ] || exit 3 ;; esac; done';
+    const CXX = fakeCompiler(join(folder.path, 'cxx'), `${readable}\necho binding > "$out"`);
+    const env = { ...process.env, PALATE_HOME: join(folder.path, 'home'), CXX };
+    const server = await startServer({ program: join(extension, 'out', 'server', 'main.js'), env });
+    try {
+      const setUp = server.call('setUpTensorflow', { from: wheel });
+      // What the stand-in makes is no binding, which the check sees.
+      await assert.rejects(setUp, /tfjs_binding\.node does not work \(exit code 1: /);
+      await server.tells('tensorflowSetup', ({ stage }) => stage === 'check');
+    } finally {
+      await server.close();
     }
   });
 });

@@ -152,12 +152,46 @@ describe('the layers of the reference, against formulas written out', () => {
       ops,
       split(q).fresh,
       { key: keys.fresh, value: values.fresh },
-      { key: keys.past, value: values.past, mask: open },
+      { key: ops.transpose(keys.past, [0, 1, 3, 2]), value: values.past, mask: open },
       ops.constant(Array.from(causal.data), causal.shape),
     );
     const order = Array.from({ length: 50 }, (_, entry) => (entry % 5 <= Math.floor(entry / 5) % 5 ? 0 : masked));
     const whole = ops.constant(expectedAttention({ shape: [2, 1, 5, 5], data: order }), shapes.query);
     assertClose(mixed, [...valueOf(ops.slice(whole, 2, 2)).data]);
+  });
+
+  it('cachedAttention of one token needs no mask', () => {
+    const ops = new ReferenceBuilder({ query, key, value });
+    const [q, k, v] = [
+      ops.input('query', shapes.query),
+      ops.input('key', shapes.key),
+      ops.input('value', shapes.value),
+    ];
+    const mixed = layers.cachedAttention(
+      ops,
+      ops.slice(q, 2, 4),
+      { key: ops.slice(k, 2, 4), value: ops.slice(v, 2, 4) },
+      {
+        key: ops.transpose(ops.slice(k, 2, 0, 4), [0, 1, 3, 2]),
+        value: ops.slice(v, 2, 0, 4),
+        mask: ops.constant(new Array<number>(8).fill(0), [2, 1, 1, 4]),
+      },
+      undefined,
+    );
+    const all = { shape: [2, 1, 5, 5], data: new Array<number>(50).fill(0) };
+    const whole = ops.constant(expectedAttention(all), shapes.query);
+    assertClose(mixed, [...valueOf(ops.slice(whole, 2, 4)).data]);
+  });
+
+  it('linear with the scale folded into B adds what scaling in the graph adds', () => {
+    const build = (ops: OpBuilder) => layers.linear(adapter(ops), rows(ops), 'at.q_proj', [5, 4]);
+    const feeds = randomFeeds(build, { scale });
+    const expected = [...valueOf(build(new ReferenceBuilder(feeds))).data];
+    const up = layers.adapterName('at.q_proj', 'B');
+    const folded = { ...feeds, [up]: { ...feeds[up], data: Array.from(feeds[up].data).map((entry) => entry * 1.5) } };
+    const ops = new ReferenceBuilder(folded);
+    const context = { ...adapter(ops), loraScale: 'folded' } as const;
+    assertClose(layers.linear(context, rows(ops), 'at.q_proj', [5, 4]), expected);
   });
 
   it('linear adds scale · B A x to W x', () => {

@@ -39,6 +39,7 @@ describe('the Float64 reference, against values worked out by hand', () => {
     close(ops.sigmoid(x), [0.5, 0.75, 0.25]);
     close(ops.softplus(x), [Math.log(2), Math.log(4), Math.log(4 / 3)]);
     close(ops.silu(x), [0, 0.75 * Math.log(3), -0.25 * Math.log(3)]);
+    close(ops.gelu(ops.constant([0, 1, -1])), [0, 0.8411919906082768, -0.15880800939172324]); // torch
     close(ops.tanh(x), [0, 0.8, -0.8]);
     close(ops.softplus(ops.constant([800, -800])), [800, 0]);
     close(ops.sigmoid(ops.constant([800, -800])), [1, 0]);
@@ -88,6 +89,8 @@ describe('the Float64 reference, against values worked out by hand', () => {
       3 / Math.sqrt(12.5),
       8 / Math.sqrt(12.5),
     ]);
+    const [gain, bias] = [ops.constant([1, 2]), ops.constant([5, 7])];
+    close(ops.layerNorm(ops.constant([3, 4], [1, 2]), gain, bias, 0), [4, 9]);
     const angle = ops.constant([Math.PI / 2, Math.PI], [1, 1, 1, 2]);
     const [cos, sin] = [Math.cos, Math.sin].map((f) =>
       constant({ shape: [1, 1, 1, 2], data: valueOf(angle).data.map(f) }),

@@ -229,6 +229,7 @@ describe('palate', () => {
       [['generate', ...model, '--greedy', '--top-k', '3', 'a'], /^--greedy and --top-k exclude each other/],
       [['demo', '--engine', 'tensorflow'], /^The TensorFlow engine has no native part on this machine: run `npm run/],
       [['train', '--stage', 'sft', '--engine', 'torch'], /^--engine is one of onnx, tensorflow, not "torch"\.$/],
+      [['train', '--stage', 'sft', '--precision', 'int4'], /^--precision is one of float32, int8-base, not "int4"\.$/],
       [['generate', ...model, '--top-p', '2', 'a'], /^--top-p takes a number above 0 and at most 1, not "2"/],
       [['generate', '--model', 'missing', 'a'], /^missing: there is no such model\.$/],
       [

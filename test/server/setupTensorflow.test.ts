@@ -40,7 +40,9 @@ describe('palate setup-tensorflow', () => {
       tfjsNode: tfjsNodePackage().version,
       libtensorflow: native.libtensorflow,
       node: process.versions.node,
+      gpu: result.gpu,
     });
+    assert.equal(typeof result.gpu, 'boolean');
     assert.ok(seconds > 0 && bytes > 0);
     assert.match(stderr, /Checking what is installed: done/);
   });

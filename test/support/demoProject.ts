@@ -22,17 +22,19 @@ export interface DemoProjectOptions {
   /** Of palate.json. */
   readonly stages?: Readonly<Record<string, unknown>>;
   readonly prompts?: number;
+  /** Default: the embedded one. */
+  readonly model?: string;
 }
 
 /** Writes a project with prompts and two responses to each, nothing decided. */
 export function writeDemoProject(folder: string, options: DemoProjectOptions = {}): string {
-  const { stages = quickStages, prompts: count = 16 } = options;
+  const { stages = quickStages, prompts: count = 16, model = 'embedded' } = options;
   for (const name of ['prompts', 'responses']) mkdirSync(join(folder, name), { recursive: true });
   const prompts = reviewPrompts('train').slice(0, count);
   const write = (path: string, rows: readonly unknown[]) =>
     writeFileSync(join(folder, path), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   const generate = { samples: 2, maxNewTokens: 12 };
-  const config = { version: 1, model: 'embedded', generate, stages };
+  const config = { version: 1, model, generate, stages };
   writeFileSync(join(folder, 'palate.json'), JSON.stringify(config, null, 2));
   write(
     'prompts/prompts.jsonl',

@@ -68,6 +68,18 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
   };
 }
 
+/** Gives a path to the box that stands for the system's dialog in a browser. */
+export async function enterPath({ page, quickInput }: EditorWindow, path: string): Promise<void> {
+  const input = quickInput.locator('.quick-input-box input');
+  // It opens with the folder that was last looked at.
+  await page.waitForFunction(
+    (box) => (box as { value?: string } | null)?.value?.startsWith('/'),
+    await input.elementHandle(),
+  );
+  await input.fill(path);
+  await page.keyboard.press('Enter');
+}
+
 export interface OpenEditor extends Editor {
   readonly windows: readonly EditorWindow[];
   close(): Promise<void>;

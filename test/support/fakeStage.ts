@@ -84,6 +84,7 @@ export function fakePlan(stages: readonly StageName[], config: FakeConfig): RunP
     base: { path: '/models/fake', identity: 'fake' },
     versions: { fake: '1' },
     engine: 'onnx',
+    precision: 'float32',
     device: 'cpu',
     threads: 1,
     writeAdapter: writeFakeAdapter,

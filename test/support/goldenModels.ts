@@ -14,7 +14,9 @@ export interface Differentiated {
   readonly loss: number;
   readonly gradientNorm: number;
   readonly norms: Readonly<Record<string, number>>;
-  readonly gradients: Readonly<Record<string, { readonly values: readonly number[] }>>;
+  readonly gradients: Readonly<
+    Record<string, { readonly shape: readonly number[]; readonly values: readonly number[] }>
+  >;
 }
 export interface Greedy {
   readonly ids: readonly number[];
@@ -58,7 +60,7 @@ export interface GoldenModel {
 export const goldenFolder = join(packageRoot(), 'test/support/golden');
 
 /** llama.json's two models, and those of the other families. */
-export const goldenModels = ['llama.json', 'families.json'].flatMap((file) => {
+export const goldenModels = ['llama.json', 'families.json', 'gpt2.json'].flatMap((file) => {
   const { models } = JSON.parse(readFileSync(join(goldenFolder, file), 'utf8')) as {
     readonly models: Readonly<Record<string, GoldenModel>>;
   };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type LlamaConfig, weightShapes } from '../../models/llama.ts';
+import type { LlamaConfig } from '../../models/llama.ts';
+import { weightShapes } from '../../models/network.ts';
 import { initialParameters, trainedLayout } from '../../server/engine/learner.ts';
 import { viewsOf } from '../../server/engine/parameters.ts';
 import { normal } from '../../server/engine/random.ts';

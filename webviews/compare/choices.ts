@@ -104,6 +104,12 @@ export function choices(scale: number, keys: CompareKeys, picked: (pick: Pick) =
     { class: 'steps', attributes: { role: 'presentation' } },
     ...row.radios.slice(0, scale),
   );
+  // Buttons of one width, in both parts; a gap where the letters change sides.
+  stepPart.style.flex = `${scale} 1 ${6 * scale}rem`;
+  stepPart.style.gridTemplateColumns = `repeat(${scale / 2}, minmax(0, 1fr)) 2px repeat(${scale / 2}, minmax(0, 1fr))`;
+  row.radios.slice(0, scale).forEach((radio, at) => {
+    radio.style.gridArea = `1 / ${at < scale / 2 ? at + 1 : at + 2}`;
+  });
   const tiePart = element('div', { class: 'ties', attributes: { role: 'presentation' } }, ...row.radios.slice(scale));
   row.root.append(stepPart, tiePart);
   const indexOf = (pick: Pick | undefined) => {

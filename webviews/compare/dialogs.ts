@@ -27,6 +27,7 @@ export function showKeys(keys: CompareKeys, scale: number, aspects: number, clos
     [[keys.raw], 'Texts as they are written, or rendered'],
     [[keys.link], 'Scroll both texts together or not'],
     [[keys.swipe], 'One picture over the other, with a slider'],
+    [[keys.nextPicture], 'The next picture of both responses, where they have several'],
     [[keys.zoom, keys.fit], 'Pictures pixel by pixel; fit the pane'],
     [[keys.zoomIn, keys.zoomOut], 'Zoom both pictures in, out'],
     [['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown'], 'Move the focus, the picture or the text; they never decide'],

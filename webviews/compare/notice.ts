@@ -3,7 +3,7 @@ import type { LiveRegion } from '../common/live.ts';
 
 export interface Notice {
   readonly root: HTMLElement;
-  /** Shows a sentence over the page until it is dismissed or another pair comes. */
+  /** Shows a sentence above the choices until it is dismissed or another pair comes. */
   show(sentence: string, kind: 'warning' | 'error', ...actions: readonly HTMLElement[]): void;
   /** The same, and has it read out at once. */
   alert(sentence: string, kind?: 'warning' | 'error'): void;

@@ -54,9 +54,15 @@ function recorded(event: RecordedEvent): Child[] {
     element('strong', {}, what),
     ' · saved',
     ...event.shown.flatMap((response, side) => [' · ', about(response, side === 0 ? 'A' : 'B')]),
+    ...(event.gold ? [' · ', element('span', { class: 'strip-gold' }, goldWords[event.gold])] : []),
     ...(reason ? [' · ', element('q', { class: 'strip-comment' }, visibleText(shortened(reason)))] : []),
   ];
 }
+
+const goldWords = {
+  agrees: 'a gold question: your answer is the known one',
+  differs: 'a gold question: the known answer is another one',
+} as const;
 
 function about({ model, length }: ShownResponse, letter: string): HTMLElement {
   const size = length > 0 ? `${length.toLocaleString('en-GB')} ${length === 1 ? 'character' : 'characters'}` : '';

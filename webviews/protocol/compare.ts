@@ -61,6 +61,7 @@ export const compareActions = [
   'raw',
   'link',
   'swipe',
+  'nextPicture',
   'guidelines',
   'help',
 ] as const;
@@ -84,6 +85,7 @@ export const defaultKeys: CompareKeys = {
   raw: 'r',
   link: 'l',
   swipe: 'w',
+  nextPicture: 'n',
   guidelines: 'h',
   help: '?',
 };

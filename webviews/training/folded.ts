@@ -6,7 +6,9 @@ const folded = 600;
 const foldedLines = 12;
 
 /** A text from a model or a data set: never markup, its beginning at first, all of it on request. */
-export function foldedText(text: string): HTMLElement {
+export function foldedText(given: string): HTMLElement {
+  // Prompt and answer are joined as they are, so an answer mostly begins with a space; it would indent the first line.
+  const text = given.replace(/^ (?=\S)/, '');
   const root = element('div', { class: 'folded' });
   const start = beginningOf(text);
   if (start.length === text.length) {

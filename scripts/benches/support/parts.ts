@@ -1,38 +1,55 @@
-import { parseConfig } from '../../../server/config.ts';
 import { generate } from '../../../server/engine/generation/generate.ts';
 import { activate } from '../../../server/engine/model.ts';
-import { ppoConfig } from '../../../server/engine/stages/config.ts';
-import { ppoStage } from '../../../server/engine/stages/ppo.ts';
+import type { Recompute } from '../../../server/engine/runtime.ts';
+import { type Precision, precisions } from '../../../server/protocol/types.ts';
 import { type Measured, median, type Parts, peakGigabytes } from './figures.ts';
 import { GemmRate } from './gemm.ts';
+import { lossAfter } from './loss.ts';
+import { type IterationSeconds, ppoIterations, total } from './ppo.ts';
 import { freshAdapter, openSmollm, randomIds, stepGigaflops, tokenGigaflops } from './smollm.ts';
 import { batch, time, trainingStep } from './step.ts';
 
 /** Each in a process of its own. */
 export const parts: Parts = {
-  training: () => training({ recompute: false, memory: 2.8 }),
-  recompute: () => training({ recompute: true, memory: 1.5 }),
+  training: () => training({ name: '', recompute: false, rate: 0.75, memory: 2.8 }),
+  'cheap recompute': () => training({ name: 'cheap recompute: ', recompute: 'cheap', rate: 0.7, memory: 1.9 }),
+  recompute: () => training({ name: 'recompute: ', recompute: true, memory: 1.5 }),
+  int8: () => training({ name: 'int8-base: ', recompute: false, precision: 'int8-base' }),
+  loss: lossDifference,
   decoding,
   ppo,
 };
 
-async function training(options: { readonly recompute: boolean; readonly memory: number }): Promise<Measured[]> {
-  const { recompute, memory } = options;
-  const model = await openSmollm();
+interface Training {
+  /** What its figures are called. */
+  readonly name: string;
+  readonly recompute: Recompute;
+  readonly precision?: Precision;
+  /** Bars: of the GEMM rate, and GB. */
+  readonly rate?: number;
+  readonly memory?: number;
+}
+
+async function training({ name, recompute, precision, rate, memory }: Training): Promise<Measured[]> {
+  const model = await openSmollm({ precision });
   const { seconds: step, gigaflops } = await trainingStep(model, recompute);
-  const rate = stepGigaflops(model.config, batch * time, time, batch * (time - 1)) / step;
-  const name = recompute ? 'recompute: ' : '';
+  const reached = stepGigaflops(model.config, batch * time, time, batch * (time - 1)) / step;
   return [
     { name: `${name}SFT step 8×128`, value: step, unit: 's' },
     { name: `${name}training`, value: (batch * time) / step, unit: 'tokens/s' },
     { name: `${name}GEMM rate`, value: gigaflops, unit: 'GFLOP/s' },
     {
       name: `${name}SFT step / GEMM rate`,
-      value: rate / gigaflops,
+      value: reached / gigaflops,
       unit: '',
-      ...(recompute ? {} : { bar: { min: 0.65 } }),
+      ...(rate !== undefined && { bar: { min: rate } }),
     },
-    { name: `${name}peak memory`, value: peakGigabytes(), unit: 'GB', bar: { max: memory } },
+    {
+      name: `${name}peak memory`,
+      value: peakGigabytes(),
+      unit: 'GB',
+      ...(memory !== undefined && { bar: { max: memory } }),
+    },
     { name: `${name}build + session`, value: Math.max(...model.sessionSeconds), unit: 's', bar: { max: 2 } },
   ];
 }
@@ -71,31 +88,39 @@ async function decoding(): Promise<Measured[]> {
   return [...figures, { name: 'decoding: peak memory', value: peakGigabytes(), unit: 'GB' }];
 }
 
-/** One iteration, once everything is warm: 32 prompts of 32 tokens, 48 new ones, one epoch of 4 minibatches each. */
+/** One iteration, once everything is warm. */
 async function ppo(): Promise<Measured[]> {
   const model = await openSmollm();
-  const prompts = Array.from({ length: 32 }, (_, row) => randomIds(32, row));
-  const inputs = { prompts, sft: freshAdapter(model, 'CAUSAL_LM'), reward: freshAdapter(model, 'SEQ_CLS') };
-  const settings = { iterations: 2, rolloutBatch: 32, batchSize: 8, policyEpochs: 1, maxNewTokens: 48 };
-  const stage = ppoStage(model, inputs, parseConfig(ppoConfig, settings, 'the bench'), { seed: 1 });
-  const seconds = { rollout: 0, scoring: 0, training: 0 };
-  let iteration = 0;
-  let start = performance.now();
-  for await (const event of stage.run(stage.start())) {
-    const phase = event.kind === 'work' && event.what === 'rollout' ? 'rollout' : phaseOf(event);
-    if (iteration === 1) seconds[phase] += (performance.now() - start) / 1000;
-    if (event.kind === 'metrics') iteration++;
-    start = performance.now();
-  }
-  const total = seconds.rollout + seconds.scoring + seconds.training;
+  let last: IterationSeconds | undefined;
+  for await (const seconds of ppoIterations(model, 2)) last = seconds;
   return [
-    ...Object.entries(seconds).map(([phase, value]) => ({ name: `PPO iteration: ${phase}`, value, unit: 's' })),
-    { name: 'PPO iteration', value: total, unit: 's' },
+    ...Object.entries(last!).map(([phase, value]) => ({ name: `PPO iteration: ${phase}`, value, unit: 's' })),
+    { name: 'PPO iteration', value: total(last!), unit: 's' },
     { name: 'PPO: peak memory', value: peakGigabytes(), unit: 'GB' },
   ];
 }
 
-function phaseOf(event: { readonly kind: string; readonly what?: string }): 'scoring' | 'training' {
-  const training = event.kind === 'step' || event.kind === 'metrics' || event.what?.startsWith('updating') === true;
-  return training ? 'training' : 'scoring';
+/** Further apart than this from the loss in float32 after as many steps it must not be. */
+const mostLossDifference = 0.01;
+const lossSteps = 100;
+
+/** What the bytes cost: the loss of 100 SFT steps on text of a simple rule, in float32 and on an int8 base. */
+async function lossDifference(): Promise<Measured[]> {
+  const losses: number[] = [];
+  for (const precision of precisions) {
+    const model = await openSmollm({ precision });
+    losses.push(await lossAfter(model, lossSteps));
+    await model.release();
+  }
+  const [exact, bytes] = losses;
+  return [
+    { name: `loss after ${lossSteps} steps, float32`, value: exact, unit: 'nats' },
+    { name: `loss after ${lossSteps} steps, int8-base`, value: bytes, unit: 'nats' },
+    {
+      name: 'int8-base: loss difference',
+      value: Math.abs(bytes / exact - 1),
+      unit: '',
+      bar: { max: mostLossDifference },
+    },
+  ];
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type LlamaConfig, linearModules, weightShapes } from '../../../models/llama.ts';
+import { type LlamaConfig, llamaModules } from '../../../models/llama.ts';
+import { type ModelConfig, weightShapes } from '../../../models/network.ts';
 import { initialParameters, trainedLayout } from '../../../server/engine/learner.ts';
-import { Model } from '../../../server/engine/model.ts';
+import { Model, type ModelOptions } from '../../../server/engine/model.ts';
 import { viewsOf } from '../../../server/engine/parameters.ts';
 import { uniform } from '../../../server/engine/random.ts';
-import type { Runtime } from '../../../server/engine/runtime.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import type { Adapter, BaseModel, Tokenizer } from '../../../server/engine/weights/types.ts';
 import { testData } from '../../../test/support/testData.ts';
@@ -25,7 +25,7 @@ export const shape: LlamaConfig = {
   maxPositions: 8192,
 };
 
-export const lora = { rank: 16, targetModules: linearModules };
+export const lora = { rank: 16, targetModules: llamaModules };
 export const alpha = 32;
 
 /** Token ids stand for themselves, and no token ends an answer: every run does the same work. */
@@ -51,11 +51,11 @@ export class TimedModel extends Model {
 }
 
 /** The real weights, or random ones of their shape where they are absent: the work is the same. */
-export async function openSmollm(runtime?: Runtime): Promise<TimedModel> {
+export async function openSmollm(options: ModelOptions = {}): Promise<TimedModel> {
   const folder = testData('SmolLM2-135M-Instruct');
   const file = folder && join(folder, 'SmolLM2-135M-Instruct.Q4_1.gguf');
   const base = file && existsSync(file) ? await loadBaseModel(file) : randomBase();
-  return new TimedModel({ ...base, tokenizer }, { runtime });
+  return new TimedModel({ ...base, tokenizer }, options);
 }
 
 function randomBase(): BaseModel {
@@ -89,7 +89,7 @@ export function randomIds(count: number, row: number, vocabulary = shape.vocabul
  * rows of T, P of them with logits. Frozen matrices cost a forward and one backward product, trained ones another.
  * What a recomputed layer costs again is not counted.
  */
-export function stepGigaflops(config: LlamaConfig, tokens: number, time: number, reads: number): number {
+export function stepGigaflops(config: ModelConfig, tokens: number, time: number, reads: number): number {
   const matrices = weightShapes(config).filter(([name]) => name.includes('_proj'));
   const linear = matrices.reduce((sum, [, [out, inner]]) => sum + out * inner, 0);
   const adapter = matrices.reduce((sum, [, [out, inner]]) => sum + lora.rank * (out + inner), 0);
@@ -98,7 +98,7 @@ export function stepGigaflops(config: LlamaConfig, tokens: number, time: number,
 }
 
 /** Of one decoded token: one product with every matrix, the embedding being the output. */
-export function tokenGigaflops(config: LlamaConfig): number {
+export function tokenGigaflops(config: ModelConfig): number {
   const matrices = weightShapes(config).filter(([, dimensions]) => dimensions.length === 2);
   return (2 * matrices.reduce((sum, [, [out, inner]]) => sum + out * inner, 0)) / 1e9;
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { processExists } from '../../../server/lock.ts';
@@ -42,7 +42,7 @@ export async function killWhileWorking(options: KillsOptions): Promise<KillsResu
   const { program, project, kills, seed = 1, note = () => {} } = options;
   const random = generator(seed);
   const counts = { serverKills: 0, engineKills: 0, lostLabels: 0, unreadable: 0, stuck: 0, orphans: 0 };
-  const labels = { acknowledged: 0, asked: 0 };
+  const labels: string[] = [];
   const engines = new Set<number>();
   let server = await startServer({ program });
   for (let kill = 0; kill < kills; kill++) {
@@ -78,7 +78,7 @@ export async function killWhileWorking(options: KillsOptions): Promise<KillsResu
       await labelling.ended;
       server = await startServer({ program });
     }
-    if (kill % 20 === 19) note(`${kill + 1} of ${kills} kills, ${labels.acknowledged} labels`);
+    if (kill % 20 === 19) note(`${kill + 1} of ${kills} kills, ${labels.length} labels`);
   }
   const last = await goOn(server, project);
   const ended = await server.jobEnds(last);
@@ -86,14 +86,16 @@ export async function killWhileWorking(options: KillsOptions): Promise<KillsResu
     note(`the last run: ${ended.status} ${ended.failure ?? ''}`);
     counts.stuck++;
   }
-  if ((await readProblem(server, project, labels)) !== undefined) counts.lostLabels++;
+  const problem = await readProblem(server, project, labels);
+  if (problem === 'lost') counts.lostLabels++;
+  else if (problem !== undefined) counts.unreadable++;
   const runs = await server.call('listRuns', { project });
   await server.close();
   for (const pid of engines) {
     await gone(pid).catch(() => counts.orphans++);
   }
   const finishedRuns = runs.filter(({ status }) => status === 'done').length;
-  return { ...counts, labels: labels.acknowledged, finishedRuns };
+  return { ...counts, labels: labels.length, finishedRuns };
 }
 
 /** Goes on with the run that stands still, or starts one. */
@@ -126,23 +128,16 @@ function trainingProcess(project: string, { run = '' }: Job): number | undefined
   }
 }
 
-interface Labels {
-  /** Answered by the server: on the disk. */
-  acknowledged: number;
-  asked: number;
-}
-
-/** Labels one comparison after the other until it is stopped or the server is gone. */
-function label(server: ServerClient, project: string, labels: Labels): { stop(): void; ended: Promise<void> } {
+/** Labels one comparison after the other until it is stopped or the server is gone; `labels` takes the acknowledged ids. */
+function label(server: ServerClient, project: string, labels: string[]): { stop(): void; ended: Promise<void> } {
   let stopped = false;
   const work = async () => {
     while (!stopped) {
       const queue = await server.call('nextComparisons', { project, annotator, count: 1, held: [] });
       const [comparison] = queue.comparisons;
       if (!comparison) return;
-      labels.asked++;
-      await server.call('decide', { project, annotator, decision: cheerful(comparison) });
-      labels.acknowledged++;
+      const { event } = await server.call('decide', { project, annotator, decision: cheerful(comparison) });
+      labels.push(event.id);
       // As fast as a quick person.
       await delay(100);
     }
@@ -161,7 +156,11 @@ function label(server: ServerClient, project: string, labels: Labels): { stop():
 }
 
 /** 'lost', or why the project cannot be read; undefined: all is well. */
-async function readProblem(server: ServerClient, project: string, labels: Labels): Promise<string | undefined> {
+async function readProblem(
+  server: ServerClient,
+  project: string,
+  labels: readonly string[],
+): Promise<string | undefined> {
   try {
     const { progress } = await server.call('nextComparisons', { project, annotator, count: 1, held: [] });
     const runs = await server.call('listRuns', { project });
@@ -171,10 +170,26 @@ async function readProblem(server: ServerClient, project: string, labels: Labels
       ({ status, failure }) => status === 'failed' && /cannot be read|not a/.test(failure ?? ''),
     );
     if (broken) return broken.failure;
-    return progress.decided < labels.acknowledged ? 'lost' : undefined;
+    const written = idsIn(join(project, 'feedback'));
+    const lost = labels.some((id) => !written.has(id));
+    return lost || progress.decided < labels.length ? 'lost' : undefined;
   } catch (error) {
     return (error as Error).message;
   }
+}
+
+/** Ids of the events in the logs of a folder; the part of a line that a crash has left holds none. */
+function idsIn(folder: string): Set<string> {
+  const lines = readdirSync(folder).flatMap((name) => readFileSync(join(folder, name), 'utf8').split('\n'));
+  return new Set(
+    lines.flatMap((line) => {
+      try {
+        return [(JSON.parse(line) as { id: string }).id];
+      } catch {
+        return [];
+      }
+    }),
+  );
 }
 
 /** Numbers from 0 to 1 (Park and Miller): the same kills at about the same moments each time. */

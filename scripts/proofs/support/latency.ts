@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import type { Job } from '../../../server/protocol/types.ts';
 import type { ServerClient } from '../../../test/support/serverClient.ts';
 
@@ -20,14 +21,23 @@ export interface LatencyOptions {
   /** The training job, in PPO. */
   readonly job: Job;
   readonly seconds: number;
-  /** What is asked, in turn; default: what views and panels ask. */
+  /** What is asked, in turn; default: what views, panels and an open file of 1,000 rows ask. */
   readonly requests?: readonly (() => Promise<unknown>)[];
 }
+
+/** The line of the open file under the mouse. */
+const pointedAt = 10;
 
 /** How long a server lets its editor wait while PPO runs: one request at a time, twenty a second. */
 export async function measureLatency({ server, project, job, seconds, requests }: LatencyOptions): Promise<Latency> {
   const run = job.run ?? '';
+  const textDocument = { uri: await openRows(server, project) };
+  const lines = { start: { line: 0, character: 0 }, end: { line: 50, character: 0 } };
+  const position = { line: pointedAt, character: 45 };
   const asked = requests ?? [
+    () => server.connection.sendRequest('textDocument/inlayHint', { textDocument, range: lines }),
+    () => server.connection.sendRequest('textDocument/hover', { textDocument, position }),
+    () => server.connection.sendRequest('textDocument/codeLens', { textDocument }),
     () => server.call('listRuns', { project }),
     () => server.call('readRun', { project, run }),
     () => server.call('listModels', { project }),
@@ -49,6 +59,29 @@ export async function measureLatency({ server, project, job, seconds, requests }
   return { p50: at(0.5), p99: at(0.99), most: at(1), requests: times.length, steps };
 }
 
+/**
+ * Opens a data set of 1,000 pairs, as an editor does. Nothing in it is scored yet but the row that is pointed at: a
+ * hover over another one waits for its score, on purpose.
+ */
+async function openRows(server: ServerClient, project: string): Promise<string> {
+  const uri = pathToFileURL(join(project, 'open.jsonl')).href;
+  const rows = Array.from({ length: 1000 }, (_, k) =>
+    JSON.stringify({
+      prompt: `How was visit ${k}?`,
+      chosen: ` Visit ${k} was good.`,
+      rejected: ` Visit ${k} was bad.`,
+    }),
+  );
+  for (const answer of [` Visit ${pointedAt} was good.`, ` Visit ${pointedAt} was bad.`]) {
+    const line = rows[pointedAt];
+    const start = line.indexOf(answer);
+    await server.call('scoreText', { project, text: answer, within: { line, start, end: start + answer.length } });
+  }
+  const textDocument = { uri, languageId: 'jsonl', version: 1, text: rows.join('\n') };
+  await server.connection.sendNotification('textDocument/didOpen', { textDocument });
+  return uri;
+}
+
 /** How many optimiser steps PPO takes from the moment a text's score is asked for until it is there: the most of all. */
 export async function stepsUntilScore(
   server: ServerClient,
@@ -62,7 +95,7 @@ export async function stepsUntilScore(
     const before = policySteps(project, run);
     const began = performance.now();
     // Each another text: a score that is known already would come at once.
-    await server.call('scoreText', { project, prompt: 'How was it?', text: ` It was visit number ${k + 1}.` });
+    await server.call('scoreText', { project, text: `How was it? It was visit number ${k + 1}.` });
     most.milliseconds = Math.max(most.milliseconds, performance.now() - began);
     most.steps = Math.max(most.steps, policySteps(project, run) - before);
   }

@@ -1,24 +1,25 @@
 import { masked } from '../../../models/layers.ts';
-import { cacheNames, type LlamaConfig } from '../../../models/llama.ts';
+import { cacheNames, type ModelConfig } from '../../../models/network.ts';
 import type { Feed, Output } from '../runtime.ts';
 
 /** Cache lengths are multiples of this: the graph reads all that is allocated, and a larger step copies less often. */
 const capacityStep = 32;
 
 /**
- * The keys and values of every token so far, row by row: [rows, K, capacity, E] a layer. Graphs return only what is new,
- * and it is written here. The active rows are always the first ones, so what is fed is a view, never a copy.
+ * The keys and values of every token so far, row by row: keys [rows, K, E, capacity] a layer, as the product with queries
+ * reads them, and values [rows, K, capacity, E]. Graphs return only what is new, and it is written here. The active rows
+ * are always the first ones, so what is fed is a view, never a copy.
  */
 export class KeyValueCache {
   /** Tokens stored in each row. */
   readonly lengths: Int32Array;
-  private readonly config: LlamaConfig;
+  private readonly config: ModelConfig;
   private readonly rows: number;
   private capacity: number;
   /** Keys and values by turns, a layer after the other. */
   private layers: Float32Array[];
 
-  constructor(config: LlamaConfig, rows: number, capacity: number) {
+  constructor(config: ModelConfig, rows: number, capacity: number) {
     this.config = config;
     this.rows = rows;
     this.capacity = Math.ceil(Math.max(1, capacity) / capacityStep) * capacityStep;
@@ -29,13 +30,14 @@ export class KeyValueCache {
   /** What a decode graph reads for the first `active` rows. */
   feeds(active: number): Record<string, Feed> {
     const { keyValueHeads, headWidth, layers } = this.config;
-    const shape = [active, keyValueHeads, this.capacity, headWidth];
+    const keyShape = [active, keyValueHeads, headWidth, this.capacity];
+    const valueShape = [active, keyValueHeads, this.capacity, headWidth];
     const size = active * this.rowSize;
     const feeds: Record<string, Feed> = { pastMask: this.mask(active) };
     for (let layer = 0; layer < layers; layer++) {
       const names = cacheNames(layer);
-      feeds[names.pastKey] = { data: this.layers[2 * layer].subarray(0, size), shape };
-      feeds[names.pastValue] = { data: this.layers[2 * layer + 1].subarray(0, size), shape };
+      feeds[names.pastKey] = { data: this.layers[2 * layer].subarray(0, size), shape: keyShape };
+      feeds[names.pastValue] = { data: this.layers[2 * layer + 1].subarray(0, size), shape: valueShape };
     }
     return feeds;
   }
@@ -47,20 +49,31 @@ export class KeyValueCache {
     if (longest > this.capacity) this.grow(longest);
     for (let layer = 0; layer < layers; layer++) {
       const names = cacheNames(layer);
-      [names.key, names.value].forEach((name, part) => {
-        const { data, shape } = outputs[name];
-        const target = this.layers[2 * layer + part];
-        const time = shape[2];
-        for (let row = 0; row < counts.length; row++) {
-          for (let head = 0; head < keyValueHeads && counts[row] > 0; head++) {
-            const from = (row * keyValueHeads + head) * time * headWidth;
-            const to = ((row * keyValueHeads + head) * this.capacity + this.lengths[row]) * headWidth;
-            target.set((data as Float32Array).subarray(from, from + counts[row] * headWidth), to);
-          }
+      const [key, value] = [outputs[names.key], outputs[names.value]];
+      const time = key.shape[2];
+      for (let row = 0; row < counts.length; row++) {
+        for (let head = 0; head < keyValueHeads && counts[row] > 0; head++) {
+          const block = row * keyValueHeads + head;
+          const at = { from: block * time * headWidth, block, start: this.lengths[row], count: counts[row] };
+          this.putKeys(this.layers[2 * layer], key.data as Float32Array, at);
+          this.putValues(this.layers[2 * layer + 1], value.data as Float32Array, at);
         }
-      });
+      }
     }
     for (let row = 0; row < counts.length; row++) this.lengths[row] += counts[row];
+  }
+
+  private putKeys(target: Float32Array, data: Float32Array, { from, block, start, count }: Place): void {
+    const { headWidth } = this.config;
+    for (let entry = 0; entry < headWidth; entry++) {
+      const to = (block * headWidth + entry) * this.capacity + start;
+      for (let t = 0; t < count; t++) target[to + t] = data[from + t * headWidth + entry];
+    }
+  }
+
+  private putValues(target: Float32Array, data: Float32Array, { from, block, start, count }: Place): void {
+    const { headWidth } = this.config;
+    target.set(data.subarray(from, from + count * headWidth), (block * this.capacity + start) * headWidth);
   }
 
   /** Row `to` becomes a copy of row `from`. */
@@ -89,16 +102,29 @@ export class KeyValueCache {
   }
 
   private grow(length: number): void {
-    const { headWidth, keyValueHeads } = this.config;
+    const { headWidth } = this.config;
     const capacity = Math.ceil(length / capacityStep) * capacityStep;
     const larger = this.allocate(capacity);
-    const [before, after] = [this.capacity * headWidth, capacity * headWidth];
     this.layers.forEach((data, k) => {
-      for (let block = 0; block < this.rows * keyValueHeads; block++) {
-        larger[k].set(data.subarray(block * before, (block + 1) * before), block * after);
+      // A key's numbers lie apart, one run of tokens each; a value's lie together, token after token.
+      const width = k % 2 === 0 ? 1 : headWidth;
+      const [before, after] = [this.capacity * width, capacity * width];
+      for (let start = 0, to = 0; start < data.length; start += before, to += after) {
+        larger[k].set(data.subarray(start, start + before), to);
       }
     });
     this.layers = larger;
     this.capacity = capacity;
   }
+}
+
+/** Where a head's new tokens come from and go to. */
+interface Place {
+  /** The first number in the graph's output. */
+  readonly from: number;
+  /** row · K + head */
+  readonly block: number;
+  /** Tokens that are there already, and that come. */
+  readonly start: number;
+  readonly count: number;
 }

@@ -1,6 +1,8 @@
-import { llamaDecode, outputMatrix } from '../../../models/llama.ts';
+import type { NetworkContext } from '../../../models/layers.ts';
+import { decodeStates, outputMatrix } from '../../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
-import { type ActiveAdapter, adapterContext, adapterFeeds, loraKey, type Model } from '../model.ts';
+import type { Precision } from '../../protocol/types.ts';
+import { type ActiveAdapter, loraKey, type Model } from '../model.ts';
 import { onnx } from '../onnx/program.ts';
 import { uniform } from '../random.ts';
 import type { Feeds, Output } from '../runtime.ts';
@@ -17,6 +19,8 @@ export interface GenerateOptions {
   readonly round?: number;
   /** Answers decoded at once. */
   readonly batch?: number;
+  /** How products with the frozen base are computed. Default: as the model trains. */
+  readonly precision?: Precision;
   /** The number of the first answer, where `prompts` is a part of a longer list. Default 0. */
   readonly firstAnswer?: number;
 }
@@ -29,6 +33,9 @@ export interface Answer {
   readonly logps: readonly number[];
   readonly finished: boolean;
 }
+
+/** Products of one row are computed by another routine, and differ in the last bits: a lone row gets company. */
+const fewestRows = 2;
 
 /** Tokens of a prompt that are run at once. */
 const prefillTokens = 32;
@@ -47,8 +54,9 @@ export async function* generate(
   const { batch = 32, firstAnswer = 0 } = options;
   const answers: Answer[] = [];
   let tokens = 0;
+  const folded = adapter && withFoldedScale(adapter);
   for (let start = 0; start < prompts.length; start += batch) {
-    const group = new Group(model, adapter, prompts.slice(start, start + batch), firstAnswer + start, options);
+    const group = new Group(model, folded, prompts.slice(start, start + batch), firstAnswer + start, options);
     for await (const decoded of group.run()) yield tokens + decoded;
     answers.push(...group.answers);
     tokens += group.decoded;
@@ -92,9 +100,8 @@ class Group {
 
   async *run(): AsyncGenerator<number, void> {
     const unique = uniquePrompts(this.prompts);
-    // At least two rows: products of one row are computed by another routine and differ in the last bits.
     const longest = unique[0].ids.length;
-    const cache = new KeyValueCache(this.model.config, Math.max(2, this.prompts.length), longest + 1);
+    const cache = new KeyValueCache(this.model.config, Math.max(fewestRows, this.prompts.length), longest + 1);
     const first = yield* this.prefill(unique, cache);
     let running: Running[] = [];
     // Rows are filled from the last to the first, because a prompt's own row lies at or before its answers' rows.
@@ -122,19 +129,19 @@ class Group {
     for (let start = 0; start < unique[0].ids.length; start += prefillTokens) {
       // Longest first: the rows that still have tokens are a prefix of the cache.
       const active = unique.filter(({ ids }) => ids.length > start).length;
-      const rows = Math.max(2, active);
-      const counts = Array.from({ length: rows }, (_, row) =>
-        row < active ? Math.min(prefillTokens, unique[row].ids.length - start) : 0,
+      const counts = Array.from({ length: active }, (_, row) =>
+        Math.min(prefillTokens, unique[row].ids.length - start),
       );
-      const ids = new Int32Array(rows * prefillTokens);
-      const positions = new Int32Array(rows * prefillTokens);
+      const ids = new Int32Array(active * prefillTokens);
+      const positions = new Int32Array(active * prefillTokens);
       for (let row = 0; row < active; row++) {
         ids.set(unique[row].ids.slice(start, start + counts[row]), row * prefillTokens);
         for (let k = 0; k < counts[row]; k++) positions[row * prefillTokens + k] = start + k;
       }
-      const last = Int32Array.from(counts, (count, row) => row * prefillTokens + Math.max(0, count - 1));
-      const outputs = await this.step(prefillTokens, rows, cache, { ids, positions, last });
-      cache.append(outputs, counts.slice(0, active));
+      const last = new Int32Array(Math.max(fewestRows, active)).fill(counts[0] - 1);
+      for (let row = 0; row < active; row++) last[row] = row * prefillTokens + counts[row] - 1;
+      const outputs = await this.step(prefillTokens, active, cache, { ids, positions, last });
+      cache.append(outputs, counts);
       for (let row = 0; row < active; row++) {
         if (unique[row].ids.length <= start + prefillTokens) results[row] = this.distribution(outputs, row);
       }
@@ -144,7 +151,7 @@ class Group {
   }
 
   private async decode(running: readonly Running[], cache: KeyValueCache): Promise<Distribution> {
-    const rows = Math.max(2, running.length);
+    const rows = Math.max(fewestRows, running.length);
     const ids = Int32Array.from({ length: rows }, (_, row) => running[row]?.next ?? 0);
     const positions = Int32Array.from({ length: rows }, (_, row) => (row < running.length ? cache.lengths[row] : 0));
     const last = Int32Array.from({ length: rows }, (_, row) => row);
@@ -207,10 +214,12 @@ class Group {
       ]),
     );
     const key = `decode/${time}/${loraKey(adapter?.lora)}`;
-    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), { runtime: onnx });
+    // A prompt's many rows repay packing at every run; a single token's do not.
+    const options = { runtime: onnx, pack: time === 1, precision: this.options.precision ?? 'float32' } as const;
+    const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), options);
     return session.run({
       ...model.feeds,
-      ...adapterFeeds(adapter),
+      ...adapter?.feeds,
       ...cache.feeds(rows),
       ...shaped,
       temperature: Float32Array.of(temperature),
@@ -219,16 +228,26 @@ class Group {
 
   private graph(ops: OpBuilder, time: number): Record<string, Tensor> {
     const { config } = this.model;
-    const context = adapterContext(ops, this.adapter?.lora);
-    const { hidden, cache } = llamaDecode(context, config, time);
+    const lora = this.adapter?.lora;
+    const context: NetworkContext = { ops, train: 'adapter', ...(lora && { lora, loraScale: 'folded' }) };
+    const { hidden, cache } = decodeStates(context, config, time);
     const matrix = outputMatrix(context, config);
     if (!isFrozen(matrix)) throw new Error('Decoding reads a frozen base.');
     const logits = ops.div(ops.frozenLinear(hidden, matrix), ops.input('temperature', [])); // [B, V]
     const probabilities = ops.softmax(logits);
     const blocks = blockCount(config.vocabulary);
-    const blockSums = ops.sum(ops.reshape(probabilities, ['batch', blocks, config.vocabulary / blocks]), { axes: [2] });
+    const blockSums = ops.sum(ops.reshape(probabilities, ['asked', blocks, config.vocabulary / blocks]), { axes: [2] });
     return { probabilities, blockSums, ...cache };
   }
+}
+
+/** The adapter with its scale multiplied into the matrices B, so that no graph has to at every token. */
+function withFoldedScale({ lora, scale, feeds }: ActiveAdapter): ActiveAdapter {
+  const folded = Object.entries(feeds).map(([name, data]) => [
+    name,
+    name.endsWith('.lora_B.weight') ? data.map((value) => value * scale) : data,
+  ]);
+  return { lora, scale: 1, feeds: Object.fromEntries(folded) };
 }
 
 interface Prompt {

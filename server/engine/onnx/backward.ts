@@ -1,14 +1,19 @@
 import type { Tensor } from '../../../models/ops.ts';
 import { detached } from '../operations.ts';
+import { CheapValues } from './cheapValues.ts';
 import { gradientRules } from './gradients.ts';
-import type { GraphBuilder, GraphTensor, Segment, TapeEntry } from './graph.ts';
+import { type GraphBuilder, type GraphTensor, type Segment, type TapeEntry, tie } from './graph.ts';
 
 /**
  * Reverse-mode differentiation by recording: appends to the graph the nodes that compute d loss / d parameter, one
  * gradient per parameter (zeros for a parameter the loss does not reach). `loss` is a scalar.
  */
-export function backward(ops: GraphBuilder, loss: Tensor): Map<string, GraphTensor> {
-  const gradients = new Gradients(ops);
+export function backward(
+  ops: GraphBuilder,
+  loss: Tensor,
+  options: { readonly recomputeCheap?: boolean } = {},
+): Map<string, GraphTensor> {
+  const gradients = new Gradients(ops, options.recomputeCheap ? new CheapValues(ops) : undefined);
   const tape = ops.tape;
   gradients.add(loss as GraphTensor, ops.constant(1));
   walk(ops, tape, gradients);
@@ -24,11 +29,14 @@ export function backward(ops: GraphBuilder, loss: Tensor): Map<string, GraphTens
 class Gradients {
   /** Every contribution to a parameter since the segment that reads this list began. */
   parameterContributions: GraphTensor[] = [];
+  /** What computes cheap values again for the rules; absent: they are kept. */
+  readonly again: CheapValues | undefined;
   private readonly sums = new Map<GraphTensor, GraphTensor>();
   private readonly ops: GraphBuilder;
 
-  constructor(ops: GraphBuilder) {
+  constructor(ops: GraphBuilder, again: CheapValues | undefined) {
     this.ops = ops;
+    this.again = again;
   }
 
   of(tensor: GraphTensor): GraphTensor | undefined {
@@ -36,7 +44,10 @@ class Gradients {
   }
 
   add(tensor: GraphTensor, gradient: GraphTensor): void {
-    if (tensor.kind === 'parameter') this.parameterContributions.push(gradient);
+    if (tensor.kind === 'parameter') {
+      this.parameterContributions.push(gradient);
+      this.again?.after(gradient);
+    }
     const known = this.sums.get(tensor);
     this.sums.set(tensor, known === undefined ? gradient : this.ops.add(known, gradient));
   }
@@ -59,7 +70,8 @@ function walk(ops: GraphBuilder, tape: readonly TapeEntry[], gradients: Gradient
         `${entry.op}(${shapes}) has no gradient rule${detached.has(entry.op) ? ': it is detached' : ''}.`,
       );
     }
-    rule(ops, entry, dy).forEach((gradient, k) => {
+    const node = gradients.again?.recomputed(entry, dy) ?? entry;
+    rule(ops, node, dy).forEach((gradient, k) => {
       if (gradient !== null && entry.inputs[k].tracked) gradients.add(entry.inputs[k], gradient as GraphTensor);
     });
   }
@@ -87,9 +99,4 @@ function walkSegment(ops: GraphBuilder, segment: Segment, dy: GraphTensor, gradi
     const gradient = fresh[k] === input ? undefined : gradients.of(fresh[k]);
     if (gradient !== undefined && input.tracked) gradients.add(input, tie(ops, gradient, inside));
   });
-}
-
-/** x, but not before `others` are computed: x + 0·Σ first entries. */
-function tie(ops: GraphBuilder, x: GraphTensor, others: readonly GraphTensor[]): GraphTensor {
-  return others.length === 0 ? x : ops.record('tie', [x, ...others], x.shape);
 }

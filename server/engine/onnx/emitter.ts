@@ -1,4 +1,5 @@
-import type { DType, Shape } from '../../../models/ops.ts';
+import type { Shape } from '../../../models/ops.ts';
+import type { Slot } from '../runtime.ts';
 import type { GraphTensor } from './graph.ts';
 import {
   type ElementType,
@@ -61,6 +62,11 @@ export class Emitter {
     return this.values(Float32Array.of(value), []);
   }
 
+  /** A scalar of type uint8. */
+  byte(value: number): string {
+    return this.initializer('uint8', Uint8Array.of(value), []);
+  }
+
   int64(values: readonly number[], shape: readonly number[] = [values.length]): string {
     return this.initializer('int64', new Uint8Array(BigInt64Array.from(values, BigInt).buffer), shape);
   }
@@ -68,6 +74,20 @@ export class Emitter {
   values(values: Float32Array | Int32Array, shape: readonly number[]): string {
     const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
     return this.initializer(values instanceof Int32Array ? 'int32' : 'float32', bytes, shape);
+  }
+
+  /** A constant whose values are handed over beside the model, under `name`, when a session is opened. */
+  external(name: string, type: ElementType, dims: readonly number[]): string {
+    const constant = `%${name}`;
+    const externalData = [{ key: 'location', value: name }];
+    this.initializers.set(constant, {
+      name: constant,
+      dims,
+      dataType: elementTypes[type],
+      externalData,
+      dataLocation: 1,
+    });
+    return constant;
   }
 
   graph(input: OnnxValue[], output: OnnxValue[]): OnnxGraph {
@@ -108,7 +128,7 @@ function encodeAttribute(name: string, value: EmittedAttribute): OnnxAttribute {
   return { name, type: 1, f: (value as { float: number }).float };
 }
 
-export function valueInfo(name: string, shape: Shape, dtype: DType): OnnxValue {
+export function valueInfo(name: string, shape: Shape, dtype: Slot['dtype']): OnnxValue {
   const dim = shape.map((d) => (typeof d === 'number' ? { dimValue: d } : { dimParam: d }));
   return { name, type: { tensorType: { elemType: elementTypes[dtype], shape: { dim } } } };
 }

@@ -38,6 +38,13 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
     const gate = ops.sigmoid(x);
     return [ops.mul(dy, ops.add(gate, ops.mul(output, ops.sub(1, gate))))];
   },
+  gelu: (ops, { inputs: [x], output }, dy) => {
+    // With u = c·(x + a·x³), y = x·σ(2u): dy/dx = σ + 2·y·(1 − σ)·c·(1 + 3a·x²)
+    const power = ops.square(x);
+    const gate = ops.sigmoid(ops.mul(x, ops.add(ops.mul(power, 2 * gelu.c * gelu.a), 2 * gelu.c)));
+    const slope = ops.add(ops.mul(power, 6 * gelu.c * gelu.a), 2 * gelu.c);
+    return [ops.mul(dy, ops.add(gate, ops.mul(ops.mul(output, ops.sub(1, gate)), slope)))];
+  },
   where: (ops, { inputs: [condition, a, b] }, dy) => [
     null,
     a.tracked ? sumTo(ops, ops.where(condition, dy, 0), a) : null,
@@ -109,6 +116,22 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
       gain.tracked ? ops.sum(ops.mul(dy, ops.mul(x, inverse)), { axes: [0] }) : null,
     ];
   },
+  layerNorm: (ops, { inputs: [x, gain, bias], attributes }, dy) => {
+    // With n = (x − mean(x))·r and u = dy·gain: dx = r·(u − mean(u) − n·mean(u·n)), dgain = Σ dy·n, dbias = Σ dy
+    const options = { axes: [1], keepDims: true };
+    const centred = ops.sub(x, ops.mean(x, options));
+    const variance = ops.mean(ops.square(centred), options);
+    const inverse = ops.div(1, ops.sqrt(ops.add(variance, attributes.epsilon as number)));
+    const normal = ops.mul(centred, inverse);
+    const scaled = ops.mul(dy, gain);
+    const along = ops.mul(normal, ops.mean(ops.mul(scaled, normal), options));
+    const across = ops.sub(ops.sub(scaled, ops.mean(scaled, options)), along);
+    return [
+      x.tracked ? ops.mul(across, inverse) : null,
+      gain.tracked ? ops.sum(ops.mul(dy, normal), { axes: [0] }) : null,
+      bias.tracked ? ops.sum(dy, { axes: [0] }) : null,
+    ];
+  },
   rotary: (ops, { inputs: [, cos, sin] }, dy) => [ops.rotary(dy, cos, ops.neg(sin)), null, null],
   tokenLogProbability: (ops, node, dy) => {
     const [hidden, target, temperature, embedding] = node.inputs;
@@ -142,6 +165,9 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
     ];
   },
 };
+
+/** The numbers in GELU's approximation: √(2/π), and what x³ is multiplied by. */
+export const gelu = { c: Math.sqrt(2 / Math.PI), a: 0.044715 } as const;
 
 /** Sums a broadcast gradient back to the shape of the operand. */
 function sumTo(ops: GraphBuilder, dy: GraphTensor, operand: GraphTensor): GraphTensor {

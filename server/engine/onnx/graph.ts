@@ -84,3 +84,8 @@ export class GraphBuilder extends CheckedBuilder<GraphTensor> {
     return { id: this.count++, kind, shape: [...shape], dtype, ...more };
   }
 }
+
+/** x, but not before `others` are computed: x + 0·Σ first entries. */
+export function tie(ops: GraphBuilder, x: GraphTensor, others: readonly GraphTensor[]): GraphTensor {
+  return others.length === 0 ? x : ops.record('tie', [x, ...others], x.shape);
+}

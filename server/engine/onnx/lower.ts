@@ -1,5 +1,7 @@
 import type { Emitter } from './emitter.ts';
+import { gelu } from './gradients.ts';
 import type { GraphNode, GraphTensor } from './graph.ts';
+import { int8Product, type QuantisedRows } from './int8.ts';
 import { overVocabularyLowerings } from './vocabulary.ts';
 
 /** How one recorded operation becomes ONNX nodes; returns the name of its result. */
@@ -10,6 +12,8 @@ export interface LoweringContext {
   producer(tensor: GraphTensor): GraphNode | undefined;
   /** The node of that operation over the same inputs that the outputs also need, if there is one. */
   companion(node: GraphNode, op: string): GraphNode | undefined;
+  /** The tensor as bytes, where frozen matrices are multiplied as bytes; made once for all products that read it. */
+  bytesOf?(tensor: GraphTensor): QuantisedRows;
 }
 
 const direct =
@@ -44,6 +48,13 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   tanh: direct('Tanh'),
   softplus: direct('Softplus'),
   silu: (emit, { inputs: [x] }) => emit.emit('Mul', [emit.name(x), emit.emit('Sigmoid', [emit.name(x)])]),
+  gelu: (emit, { inputs: [x] }) => {
+    // ½ (1 + tanh u) = σ(2u), with u = c·(x + a·x³)
+    const input = emit.name(x);
+    const scaled = emit.emit('Mul', [emit.emit('Mul', [input, input]), emit.scalar(2 * gelu.c * gelu.a)]);
+    const inner = emit.emit('Mul', [input, emit.emit('Add', [scaled, emit.scalar(2 * gelu.c)])]);
+    return emit.emit('Mul', [input, emit.emit('Sigmoid', [inner])]);
+  },
   less: direct('Less'),
   greaterEqual: direct('GreaterOrEqual'),
   equal: direct('Equal'),
@@ -90,14 +101,23 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
     const flags = { transA: left === a ? 0 : 1, transB: right === b ? 0 : 1 };
     return emit.emit('Gemm', [emit.name(left), emit.name(right)], flags);
   },
-  frozenLinear: (emit, { inputs: [x], weight }) => emit.emit('Gemm', [emit.name(x), weight!.name], { transB: 1 }),
-  frozenLinearAdjoint: (emit, { inputs: [y], weight }) => emit.emit('MatMul', [emit.name(y), weight!.name]),
+  frozenLinear: (emit, { inputs: [x], weight }, { bytesOf }) =>
+    bytesOf
+      ? int8Product(emit, bytesOf(x), weight!, 'forward')
+      : emit.emit('Gemm', [emit.name(x), weight!.name], { transB: 1 }),
+  frozenLinearAdjoint: (emit, { inputs: [y], weight }, { bytesOf }) =>
+    bytesOf ? int8Product(emit, bytesOf(y), weight!, 'adjoint') : emit.emit('MatMul', [emit.name(y), weight!.name]),
   embedding: (emit, { inputs: [ids], weight }) => emit.emit('Gather', [weight!.name, emit.name(ids)], { axis: 0 }),
   rmsNorm: (emit, { inputs: [x, gain], attributes }) =>
     emit.emit('SimplifiedLayerNormalization', [emit.name(x), emit.name(gain)], {
       axis: -1,
       epsilon: { float: attributes.epsilon as number },
       stash_type: 1,
+    }),
+  layerNorm: (emit, { inputs: [x, gain, bias], attributes }) =>
+    emit.emit('LayerNormalization', [emit.name(x), emit.name(gain), emit.name(bias)], {
+      axis: -1,
+      epsilon: { float: attributes.epsilon as number },
     }),
   rotary: (emit, { inputs: [x, cos, sin], output }) => {
     const width = output.shape[3] as number;

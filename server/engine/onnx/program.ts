@@ -1,10 +1,13 @@
 import type { OpBuilder, Shape, Tensor } from '../../../models/ops.ts';
 import { type CompileOptions, gradientOrder, type Runtime, requireLoss, type Session, type Slot } from '../runtime.ts';
+import { type Int8Use, int8Names } from '../weights/int8.ts';
 import { backward } from './backward.ts';
 import { checkGraph } from './check.ts';
 import { Emitter, valueInfo } from './emitter.ts';
 import { GraphBuilder, type GraphNode, type GraphTensor } from './graph.ts';
+import { quantiseRows } from './int8.ts';
 import { lowerings } from './lower.ts';
+import { packInto } from './packing.ts';
 import { encodeModel, opset } from './proto.ts';
 import { openSession } from './sessions.ts';
 
@@ -13,6 +16,8 @@ export interface CompiledGraph {
   readonly bytes: Uint8Array;
   readonly inputs: ReadonlyMap<string, Slot>;
   readonly outputs: ReadonlyMap<string, Slot>;
+  /** Values of constants that are not in `bytes`, by the name under which they are handed over. */
+  readonly external: Readonly<Record<string, Uint8Array>>;
 }
 
 /** Records `build`, differentiates it where asked, checks it, and writes it as an ONNX model. */
@@ -25,7 +30,7 @@ export function compileGraph(
   if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
   const needed = reachable(builder, Object.values(outputs));
   checkGraph(builder, needed, outputs);
-  return serialise(builder, needed, outputs);
+  return serialise(builder, needed, outputs, options);
 }
 
 /** Compiles and opens a session on the CPU. */
@@ -51,7 +56,7 @@ function gradientOutputs(
   outputs: Readonly<Record<string, GraphTensor>>,
   options: CompileOptions,
 ): Record<string, GraphTensor> {
-  const gradients = backward(builder, requireLoss(outputs));
+  const gradients = backward(builder, requireLoss(outputs), options);
   if (options.gradients === 'each') {
     return Object.fromEntries([...gradients].map(([name, gradient]) => [`gradient/${name}`, gradient]));
   }
@@ -79,8 +84,10 @@ function serialise(
   builder: GraphBuilder,
   nodes: readonly GraphNode[],
   outputs: Readonly<Record<string, GraphTensor>>,
+  { precision, packed }: CompileOptions,
 ): CompiledGraph {
   const emitter = new Emitter();
+  const asBytes = precision === 'int8-base';
   const producers = new Map(nodes.map((node) => [node.output, node]));
   const keyOf = (op: string, { inputs, weight }: GraphNode) =>
     `${op} ${inputs.map(({ id }) => id).join()} ${weight?.name}`;
@@ -88,6 +95,7 @@ function serialise(
   const context = {
     producer: (tensor: GraphTensor) => producers.get(tensor),
     companion: (node: GraphNode, op: string) => byKey.get(keyOf(op, node)),
+    ...(asBytes && { bytesOf: remember((tensor: GraphTensor) => quantiseRows(emitter, tensor)) }),
   };
   for (const node of nodes) {
     if (emitter.isBound(node.output)) continue;
@@ -98,9 +106,8 @@ function serialise(
   for (const [name, tensor] of [...builder.inputs, ...builder.parameters]) {
     if (used.has(tensor)) inputs.set(name, { shape: tensor.shape, dtype: tensor.dtype });
   }
-  for (const [name, weight] of builder.weights) {
-    if (nodes.some((node) => node.weight === weight)) inputs.set(name, { shape: weight.shape, dtype: 'float32' });
-  }
+  for (const [name, slot] of weightInputs(nodes, asBytes)) inputs.set(name, slot);
+  const external = packed === undefined ? {} : packInto(emitter, inputs, packed);
   const results = Object.entries(outputs).map(([name, tensor]) => {
     emitter.node.push({ opType: 'Identity', domain: '', input: [emitter.name(tensor)], output: [name], attribute: [] });
     return valueInfo(name, tensor.shape, tensor.dtype);
@@ -113,6 +120,36 @@ function serialise(
     bytes: encodeModel(graph, opset),
     inputs,
     outputs: new Map(Object.entries(outputs).map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
+    external,
+  };
+}
+
+/** The frozen matrices that the nodes read; a product of bytes has an input for its bytes and one for their scales. */
+function weightInputs(nodes: readonly GraphNode[], asBytes: boolean): Map<string, Slot> {
+  const inputs = new Map<string, Slot>();
+  for (const { op, weight } of nodes) {
+    if (weight === undefined) continue;
+    const use = asBytes ? int8Uses[op] : undefined;
+    if (use === undefined) {
+      inputs.set(weight.name, { shape: weight.shape, dtype: 'float32' });
+      continue;
+    }
+    const [out, inner] = weight.shape;
+    const names = int8Names(weight.name, use);
+    inputs.set(names.values, { shape: use === 'forward' ? [inner, out] : [out, inner], dtype: 'int8' });
+    inputs.set(names.scales, { shape: [use === 'forward' ? out : inner], dtype: 'float32' });
+  }
+  return inputs;
+}
+
+const int8Uses: Readonly<Record<string, Int8Use>> = { frozenLinear: 'forward', frozenLinearAdjoint: 'adjoint' };
+
+function remember<Key, Value>(make: (key: Key) => Value): (key: Key) => Value {
+  const known = new Map<Key, Value>();
+  return (key) => {
+    const value = known.get(key) ?? make(key);
+    known.set(key, value);
+    return value;
   };
 }
 

@@ -27,6 +27,12 @@ const messages: Readonly<Record<string, readonly Row[]>> = {
     ['dataType', 2, 'int32'],
     ['name', 8, 'string'],
     ['rawData', 9, 'bytes'],
+    ['externalData', 13, 'StringStringEntryProto', 'repeated'],
+    ['dataLocation', 14, 'int32'],
+  ],
+  StringStringEntryProto: [
+    ['key', 1, 'string'],
+    ['value', 2, 'string'],
   ],
   Dimension: [
     ['dimValue', 1, 'int64'],
@@ -73,7 +79,7 @@ const modelType = root.lookupType('ModelProto');
 export const opset = 18;
 
 /** onnx.proto's TensorProto.DataType. */
-export const elementTypes = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
+export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementTypes;
 
 export interface OnnxAttribute {
@@ -97,7 +103,11 @@ export interface OnnxTensor {
   name: string;
   dims: readonly number[];
   dataType: number;
-  rawData: Uint8Array;
+  rawData?: Uint8Array;
+  /** Where the values are handed over beside the model: a `location`. */
+  externalData?: { key: string; value: string }[];
+  /** 1: external. */
+  dataLocation?: number;
 }
 
 export interface OnnxValue {

@@ -17,6 +17,7 @@ export function providerRuntime(device: ProviderDevice): Runtime {
     weightBytes: () => 0,
     async release() {},
     async compile(build: Build, options: CompileOptions = {}): Promise<Session> {
+      if (options.precision === 'int8-base') throw new Error(`The products of bytes are not for ${device}.`);
       const told = <T>(work: Promise<T>) =>
         work.catch((error: unknown) => {
           throw deviceFailure(device, error);

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { type Feed, fitted, type Session, type Slot } from '../runtime.ts';
+import { int8ProbeGraph } from './int8.ts';
 import type { CompiledGraph } from './program.ts';
 
 /** Cores that onnxruntime may use; set once, before the first session. */
@@ -17,6 +18,7 @@ export async function openSession(graph: CompiledGraph, providers: readonly stri
     // Rewriting the graph takes longer than all else in opening it, and a step is not faster for it.
     graphOptimizationLevel: 'disabled',
     logSeverityLevel: 3,
+    externalData: Object.entries(graph.external).map(([path, data]) => ({ path, data })),
   });
   return {
     inputs: graph.inputs,
@@ -39,7 +41,25 @@ export async function openSession(graph: CompiledGraph, providers: readonly stri
 
 function toTensor(name: string, slot: Slot, feed: Feed | undefined): OrtTensor {
   const { data, shape } = fitted(name, slot, feed);
-  return data instanceof Int32Array
-    ? new OrtTensor('int32', data, shape as number[])
-    : new OrtTensor('float32', data, shape as number[]);
+  if (data instanceof Int8Array) return new OrtTensor('int8', data, shape as number[]);
+  if (data instanceof Int32Array) return new OrtTensor('int32', data, shape as number[]);
+  return new OrtTensor('float32', data, shape as number[]);
+}
+
+let largest: Promise<64 | 127> | undefined;
+
+/**
+ * The largest magnitude of a frozen matrix's bytes. Processors without a dot product of bytes (VNNI) add two products of
+ * unsigned and signed bytes in 16 bits: 2 · 255 · 127 does not fit there and is cut, 2 · 255 · 64 fits. Tried once.
+ */
+export function largestInt8(): Promise<64 | 127> {
+  largest ??= (async () => {
+    const session = await InferenceSession.create(int8ProbeGraph(), { logSeverityLevel: 3 });
+    const a = new OrtTensor('uint8', new Uint8Array(2 * 64).fill(255), [2, 64]);
+    const b = new OrtTensor('int8', new Int8Array(64 * 16).fill(127), [64, 16]);
+    const { y } = await session.run({ a, b });
+    await session.release();
+    return (y.data as Int32Array).every((value) => value === 64 * 255 * 127) ? 127 : 64;
+  })();
+  return largest;
 }

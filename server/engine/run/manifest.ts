@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.ts';
-import type { AdapterFolderName, DeviceName, EngineName, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, DeviceName, EngineName, Precision, StageName } from '../../protocol/types.ts';
 import { writeFileAtomically } from '../weights/files.ts';
 import type { AdapterPaths } from './plan.ts';
 
@@ -55,6 +55,8 @@ export interface StageSettings {
   readonly threads: number;
   /** Absent: onnx. */
   readonly engine?: EngineName;
+  /** Absent: float32. */
+  readonly precision?: Precision;
   /** Where it began to compute. Absent: on the processor. */
   readonly device?: DeviceName;
   readonly data: { readonly path: string; readonly bytes: number; readonly sha256: string };
@@ -165,6 +167,8 @@ export function settingsDifferences(before: StageSettings, now: StageSettings): 
       `data: ${before.data.path} with ${before.data.bytes} bytes in the run, ${now.data.path} with ${now.data.bytes} bytes and other content now`,
     );
   }
+  const [then = 'float32', today = 'float32'] = [before.precision, now.precision];
+  if (then !== today) lines.push(`precision: ${then} in the run, ${today} now`);
   return [...lines, ...valueDifferences('config', before.config, now.config)];
 }
 

@@ -1,5 +1,5 @@
 import type { EngineEvents } from '../../protocol/engine.ts';
-import type { AdapterFolderName, DeviceName, EngineName, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, DeviceName, EngineName, Precision, StageName } from '../../protocol/types.ts';
 import type { Serialisable, Stage } from '../stages/stage.ts';
 import type { Adapter } from '../weights/types.ts';
 
@@ -35,6 +35,7 @@ export interface RunPlan {
   /** Of the runtime, "onnxruntime-node": "1.30.0". */
   readonly versions: Readonly<Record<string, string>>;
   readonly engine: EngineName;
+  readonly precision: Precision;
   readonly device: DeviceName;
   /** What the person should know of it before it begins: a device that could not be had. */
   readonly notices?: readonly string[];

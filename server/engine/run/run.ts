@@ -46,10 +46,8 @@ export async function openRun(folder: string, params: TrainParams, plan: RunPlan
   const settings = plan.stages.map(({ stage, config }): [StageName, StageSettings] => {
     // As the manifest keeps it, so that what is compared later is alike.
     const kept = JSON.parse(JSON.stringify(config ?? null));
-    return [
-      stage,
-      { seed: params.seed ?? 0, threads: plan.threads, engine: plan.engine, device: plan.device, data, config: kept },
-    ];
+    const { threads, engine, precision, device } = plan;
+    return [stage, { seed: params.seed ?? 0, threads, engine, precision, device, data, config: kept }];
   });
   if (found) refuseDifferences(folder, found, plan, settings);
   const now = new Date().toISOString();

@@ -12,6 +12,7 @@ import type {
   TaskHandlers,
   TaskMethod,
 } from '../../protocol/engine.ts';
+import { heldMemory } from '../memory/held.ts';
 import { limitProgress } from './progress.ts';
 
 /** The engine's end of its channel. */
@@ -206,12 +207,14 @@ function parseRequest(message: unknown): EngineRequest | Refusal {
 
 function describe(running: readonly Pending[], waiting: readonly Pending[]): EngineDescription {
   const { rss, heapUsed, external } = process.memoryUsage();
+  const held = heldMemory(rss);
   const requests = (pending: readonly Pending[], isRunning: boolean) =>
     pending.map(({ request, method }) => ({ request, method, running: isRunning }));
   return {
     pid: process.pid,
     node: process.version,
     requests: [...requests(running, true), ...requests(waiting, false)],
-    memory: { resident: rss, heap: heapUsed, buffers: external },
+    ...(held && { held }),
+    memory: { resident: rss, peak: process.resourceUsage().maxRSS * 1024, heap: heapUsed, buffers: external },
   };
 }

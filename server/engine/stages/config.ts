@@ -4,9 +4,9 @@
  * too: schemas/palate.schema.json is made from them (`npm run schema`).
  */
 import * as v from 'valibot';
-import { linearModules } from '../../../models/llama.ts';
+import { linearModules } from '../../../models/network.ts';
 import { optionalSetting, setting } from '../../config.ts';
-import { deviceChoices, engineNames } from '../../protocol/types.ts';
+import { deviceChoices, engineNames, precisions } from '../../protocol/types.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 const notNegative = v.pipe(v.number(), v.minValue(0), v.finite());
@@ -34,8 +34,8 @@ const optimiserEntries = {
   ),
   microBatchTokens: setting('Tokens in one micro-batch: more is faster and needs more memory.', whole, 1024),
   recompute: setting(
-    'Compute each layer again in the backward pass: about half the memory, two thirds of the speed.',
-    v.boolean(),
+    'What is computed again in the backward pass instead of kept. true: each layer, about half the memory, two thirds of the speed. "cheap": what takes little time (norms, activations, attention weights).',
+    v.union([v.boolean(), v.literal('cheap')]),
     false,
   ),
 };
@@ -44,10 +44,9 @@ const optimiserEntries = {
 const loraEntries = {
   rank: setting('Rank of the LoRA adapter.', whole, 16),
   alpha: setting("The adapter's weight is alpha / rank.", positive, 32),
-  targetModules: setting(
-    'The projections that get an adapter.',
+  targetModules: optionalSetting(
+    'The projections that get an adapter. Left out: every linear layer.',
     v.pipe(v.array(v.picklist(linearModules)), v.minLength(1)),
-    [...linearModules],
   ),
 };
 
@@ -106,6 +105,15 @@ export const ppoConfig = v.strictObject({
   criticEpochs: setting("How often the critic sees an iteration's responses.", whole, 1),
   temperature: setting('Divides the logits, in rollouts and in training alike.', positive, 1),
   maxNewTokens: setting('The most tokens of a response.', whole, 64),
+  rolloutPrecision: optionalSetting(
+    'How the frozen base computes while responses are sampled: "float32", or "int8-base", which is faster; what is learnt from them is corrected by importance weights. Default: as it computes while it trains.',
+    v.picklist(precisions),
+  ),
+  importanceCap: setting(
+    'The most that a token weighs, probability in training over probability in sampling, where the two differ in precision (Yao et al. 2025).',
+    positive,
+    2,
+  ),
   clipRange: setting('How far the ratio of new to old probability may leave 1 in one iteration.', positive, 0.2),
   valueClipRange: setting(
     'How far a value may move in one iteration, in units of the normalised reward.',
@@ -165,10 +173,18 @@ export const stageEntries = {
   ppo: setting('Proximal policy optimisation against the reward model.', ppoConfig, {}),
 };
 
+/** Stands in a project's configuration too. */
+export const precisionSetting = setting(
+  'How the frozen base computes while it trains: "float32"; or "int8-base": its linear layers as products of bytes, which is faster and changes the loss by less than 1 % (engine onnx, on the CPU).',
+  v.picklist(precisions),
+  'float32',
+);
+
 /** The file that `palate train --config` names. */
 export const trainConfig = v.strictObject({
   ...stageEntries,
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
+  precision: precisionSetting,
   device: setting(
     'Where onnxruntime trains: on the best device that works here, or on this one.',
     v.picklist(deviceChoices),

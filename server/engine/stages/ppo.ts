@@ -61,7 +61,8 @@ export interface PpoInputs {
  * Metrics of an iteration, with TRL's names: `objective/kl` = mean over responses of Σ log π/π_ref, nats;
  * `objective/entropy` = mean of −Σ log π; `objective/scores` = mean normalised reward; `objective/non_score_reward` =
  * −β·kl; `objective/rlhf_reward` = scores − β·kl; `policy/approxkl_avg` = mean ½(log ρ)²; `policy/clipfrac_avg`;
- * `loss/policy_avg`; `loss/value_avg`; `val/clipfrac_avg`; `val/ratio` = mean ρ; `val/num_eos_tokens`; `lr`; `episode`.
+ * `loss/policy_avg`; `loss/value_avg`; `val/clipfrac_avg`; `val/ratio` = mean ρ; `val/num_eos_tokens`; `lr`; `episode`;
+ * where responses are sampled in another precision, `sampling/…` (see rollout.ts).
  */
 export function ppoStage(
   model: Model,
@@ -179,7 +180,8 @@ async function* rollOut(
   const { model, prompts, config, seed, rewardBias } = plan;
   const { temperature, maxNewTokens } = config;
   const chosen = promptRows(prompts.length, config.rolloutBatch, state.iteration, seed).map((row) => prompts[row]);
-  const drawing = { temperature, maxNewTokens, seed, round: state.iteration };
+  const precision = config.rolloutPrecision ?? model.precision;
+  const drawing = { temperature, maxNewTokens, seed, round: state.iteration, precision };
   await policy.read();
   const responses = yield* sampleResponses(model, policy.active, chosen, drawing);
   const adapters = { policy: policy.active, reference: plan.reference, critic: critic.active };
@@ -201,7 +203,10 @@ async function* rollOut(
     yield { kind: 'sample', step: state.step, prompt, response, reward: rewards[k] };
   }
   state.normaliser = normaliser;
-  return finishRollout(responses, judged, rewards, { ...config, klCoefficient: state.klCoefficient });
+  // In float32 throughout, sampler and training graph differ by rounding alone.
+  const corrected = precision !== 'float32' || model.precision !== 'float32';
+  const importanceCap = corrected ? config.importanceCap : undefined;
+  return finishRollout(responses, judged, rewards, { ...config, klCoefficient: state.klCoefficient, importanceCap });
 }
 
 /** The state in which the next iteration begins: nothing sampled yet, and the price of KL adapted. */

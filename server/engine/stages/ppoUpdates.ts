@@ -1,6 +1,6 @@
 import { scalarHead } from '../../../models/heads.ts';
-import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
-import { type Bucket, linesFor, pack, readsFor } from '../batches.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../../models/network.ts';
+import { type Bucket, cheapestLines, linesFor, pack, readsFor } from '../batches.ts';
 import type { Learner, Trained, TrainingGraph } from '../learner.ts';
 import { clippedPolicyLoss, clippedValueLoss } from '../losses/ppo.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
@@ -12,7 +12,9 @@ import type { StageEvent } from './stage.ts';
 /** One bucket for all updates of a run: any response to any prompt fits. */
 export function ppoBucket(prompts: readonly (readonly number[])[], config: PpoConfig): Bucket {
   const longest = prompts.reduce((length, prompt) => Math.max(length, prompt.length), 1);
-  const { batch, time } = linesFor(longest + config.maxNewTokens, config.microBatchTokens);
+  const { batch: most, time } = linesFor(longest + config.maxNewTokens, config.microBatchTokens);
+  // No response needs more than a line, and an update has no more of them than this.
+  const batch = cheapestLines(Math.min(most, config.batchSize), (lines) => Math.ceil(config.batchSize / lines));
   return { batch, time, reads: readsFor(batch * config.maxNewTokens) };
 }
 
@@ -27,7 +29,9 @@ export function policyGraph(model: Model, trained: Trained, bucket: Bucket, conf
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), {
+        recompute: recompute === true,
+      });
       const places = ops.gatherRows(hidden, ops.input('index', [reads], 'int32')); // [P, D]
       const matrix = outputMatrix(context, model.config);
       const temperature = ops.input('temperature', []);
@@ -58,7 +62,9 @@ export function criticGraph(model: Model, trained: Trained, bucket: Bucket, conf
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, batch, time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, batch, time), {
+        recompute: recompute === true,
+      });
       const values = scalarHead(ops, ops.gatherRows(hidden, ops.input('index', [reads], 'int32'))); // [P]
       const inputs = { values, oldValues: ops.input('oldValues', [reads]), returns: ops.input('returns', [reads]) };
       return clippedValueLoss(ops, { ...inputs, weights: ops.input('weights', [reads]) }, valueClipRange);

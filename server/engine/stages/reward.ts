@@ -1,5 +1,5 @@
 import { scalarHead } from '../../../models/heads.ts';
-import { llama, tokenInputs } from '../../../models/llama.ts';
+import { hiddenStates, tokenInputs } from '../../../models/network.ts';
 import { type Bucket, bucketFor, pack } from '../batches.ts';
 import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
 import { bradleyTerryLoss, centringLoss } from '../losses/reward.ts';
@@ -9,7 +9,7 @@ import { freshOptimiser } from '../optimiser.ts';
 import { uniform } from '../random.ts';
 import { lastScores } from '../scoring.ts';
 import { rewardRow, type Sequence } from '../sequences.ts';
-import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
+import { REWARD_BIAS_KEY, targetsOf } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
 import { deviation, type LearnerState, mean, releasing, stepRows, withoutHead } from './common.ts';
 import type { RewardConfig } from './config.ts';
@@ -51,7 +51,7 @@ export function rewardStage(
   const rank = from?.rank ?? config.rank;
   const trained: Trained = {
     kind: 'adapter',
-    lora: { rank, targetModules: from?.targetModules ?? config.targetModules },
+    lora: { rank, targetModules: from?.targetModules ?? targetsOf(model.config, config.targetModules) },
     alpha: from?.alpha ?? config.alpha,
     head: { learningRateFactor: config.headLearningRate / config.learningRate },
   };
@@ -185,7 +185,9 @@ function rewardGraph(model: Model, trained: Trained, bucket: Bucket, config: Rew
     recompute,
     build(ops) {
       const context = adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), {
+        recompute: recompute === true,
+      });
       const places = ops.gatherRows(hidden, ops.input('index', [bucket.reads], 'int32')); // [P, D]
       const column = ops.reshape(scalarHead(ops, places), [bucket.reads, 1]);
       const side = (name: string) => ops.reshape(ops.gatherRows(column, ops.input(name, [pairs], 'int32')), [pairs]);

@@ -1,4 +1,6 @@
+import type { Precision } from '../../protocol/types.ts';
 import { generate } from '../generation/generate.ts';
+import { truncatedImportance } from '../losses/importance.ts';
 import type { ActiveAdapter, Model } from '../model.ts';
 import { permutation } from '../random.ts';
 import { responseLogps, responseValues, type Scored } from '../scoring.ts';
@@ -32,9 +34,11 @@ export interface RolloutRow extends Sequence {
 /** A sampled response. */
 export interface Sampled extends Sequence {
   readonly finished: boolean;
+  /** What the sampler says of each token, nats; that is not quite what the training graph says. */
+  readonly samplerLogps: readonly number[];
 }
 
-/** Samples one response to each prompt, at the temperature alone. */
+/** Samples one response to each prompt, at the temperature alone; `precision` is that of the products with the base. */
 export async function* sampleResponses(
   model: Model,
   adapter: ActiveAdapter | undefined,
@@ -44,6 +48,7 @@ export async function* sampleResponses(
     readonly maxNewTokens: number;
     readonly seed: number;
     readonly round: number;
+    readonly precision: Precision;
   },
 ): AsyncGenerator<StageEvent, Sampled[]> {
   const { temperature, ...rest } = options;
@@ -55,7 +60,9 @@ export async function* sampleResponses(
   for (;;) {
     const next = await decoding.next();
     if (next.done) {
-      return next.value.map(({ ids, finished }, k) => ({ prompt: prompts[k], response: ids, finished }));
+      return next.value.map(({ ids, logps, finished }, k) => {
+        return { prompt: prompts[k], response: ids, finished, samplerLogps: logps };
+      });
     }
     yield { kind: 'work', what: 'rollout', done: next.value, total: prompts.length * options.maxNewTokens };
   }
@@ -129,6 +136,8 @@ export interface AdvantageOptions {
   readonly lambda: number;
   readonly whitenRewards: boolean;
   readonly whitenAdvantages: boolean;
+  /** Present where responses were sampled in another precision than training's: the most that a token's weight may be. */
+  readonly importanceCap?: number;
 }
 
 /** Rewards → advantages and returns, and the iteration's figures. `rewards` is one normalised reward a response. */
@@ -145,6 +154,8 @@ export function finishRollout(
   const estimates = tokens.map((row, k) => generalisedAdvantages(row, values[k], options));
   const advantages = estimates.map((estimate) => estimate.advantages);
   if (options.whitenAdvantages) whiten(advantages);
+  const sampling =
+    options.importanceCap === undefined ? {} : correctSampling(advantages, responses, judged, options.importanceCap);
   const kl = responses.map((_, k) => klEstimate1(oldLogps[k], refLogps[k]));
   const score = mean(rewards);
   return {
@@ -166,7 +177,37 @@ export function finishRollout(
       'objective/kl_coefficient': klCoefficient,
       'val/num_eos_tokens': responses.filter(({ finished }) => finished).length,
       'response/length': mean(responses.map(({ response }) => response.length)),
+      ...sampling,
     },
+  };
+}
+
+/**
+ * Multiplies each advantage by its token's importance weight. PPO's loss is homogeneous in the advantages, so that weighs
+ * the token's term of it; values are learnt as they are. Gives the weights' figures under TRL's names, and the share of
+ * weights that were cut.
+ */
+function correctSampling(
+  advantages: readonly Float32Array[],
+  responses: readonly Sampled[],
+  { oldLogps }: Judged,
+  cap: number,
+): Record<string, number> {
+  const weights = responses.map(({ samplerLogps }, k) => truncatedImportance(oldLogps[k], samplerLogps, cap));
+  for (const [k, row] of advantages.entries()) for (const t of row.keys()) row[t] *= weights[k][t];
+  const all = joined(weights);
+  const differences = responses.flatMap(({ samplerLogps }, k) =>
+    samplerLogps.map((logp, t) => Math.abs(oldLogps[k][t] - logp)),
+  );
+  const least = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => Math.min(a, b));
+  const most = (values: ArrayLike<number>) => Array.from(values).reduce((a, b) => Math.max(a, b));
+  return {
+    'sampling/sampling_logp_difference/mean': mean(differences),
+    'sampling/sampling_logp_difference/max': most(differences),
+    'sampling/importance_sampling_ratio/min': least(all),
+    'sampling/importance_sampling_ratio/mean': mean(all),
+    'sampling/importance_sampling_ratio/max': most(all),
+    'sampling/importance_sampling_ratio/capped': all.filter((weight) => weight >= cap).length / all.length,
   };
 }
 

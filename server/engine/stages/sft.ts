@@ -1,11 +1,13 @@
-import { llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
-import { type Bucket, bucketFor, pack } from '../batches.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../../models/network.ts';
+import { type Bucket, bucketFor, pack, type Row, suitedTo } from '../batches.ts';
 import { initialParameters, Learner, type Trained, type TrainingGraph, trainedLayout } from '../learner.ts';
 import { completionLoss } from '../losses/completion.ts';
 import { adapterContext, loraKey, type Model } from '../model.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { freshOptimiser } from '../optimiser.ts';
+import type { Recompute } from '../runtime.ts';
 import { predictionRow, type Sequence } from '../sequences.ts';
+import { targetsOf } from '../weights/adapters.ts';
 import { type LearnerState, releasing, stepRows } from './common.ts';
 import type { SftConfig } from './config.ts';
 import type { Stage, StageEvent } from './stage.ts';
@@ -29,13 +31,17 @@ export function sftStage(
   const trained: Trained =
     options.train === 'base'
       ? { kind: 'base' }
-      : { kind: 'adapter', lora: { rank: config.rank, targetModules: config.targetModules }, alpha: config.alpha };
+      : {
+          kind: 'adapter',
+          lora: { rank: config.rank, targetModules: targetsOf(model.config, config.targetModules) },
+          alpha: config.alpha,
+        };
   const rows = sequences.map(predictionRow);
   const steps = config.epochs * Math.ceil(rows.length / config.batchSize);
   const open = (state: SftState) => new Learner(model, trained, state.learner, config);
 
   async function* updates(state: SftState, learner: Learner): AsyncGenerator<StageEvent, void> {
-    const graph = sftGraph(model, trained, bucketFor(rows, config.microBatchTokens), model.recomputes(config));
+    const graph = sftGraph(model, trained, sftBucket(rows, config, seed), model.recomputes(config));
     while (state.step < steps) {
       const chosen = stepRows(rows.length, config.batchSize, state.step, seed);
       const tokens = chosen.reduce((sum, row) => sum + rows[row].reads.length, 0);
@@ -86,7 +92,21 @@ export function sftStage(
   };
 }
 
-function sftGraph(model: Model, trained: Trained, bucket: Bucket, recompute: boolean): TrainingGraph {
+/** Updates are looked at to find the bucket that suits them. */
+const sampledSteps = 64;
+
+/** The bucket in which the updates of the first epoch take least. */
+function sftBucket(rows: readonly Row[], { microBatchTokens, batchSize, packing }: SftConfig, seed: number): Bucket {
+  const bucket = bucketFor(rows, microBatchTokens);
+  if (rows.length === 0) return bucket;
+  const steps = Math.min(sampledSteps, Math.ceil(rows.length / batchSize));
+  const batches = Array.from({ length: steps }, (_, step) =>
+    stepRows(rows.length, batchSize, step, seed).map((row) => rows[row]),
+  );
+  return suitedTo(batches, bucket, { separate: !packing });
+}
+
+function sftGraph(model: Model, trained: Trained, bucket: Bucket, recompute: Recompute): TrainingGraph {
   const lora = trained.kind === 'adapter' ? trained.lora : undefined;
   return {
     key: `sft/${trained.kind}/${loraKey(lora)}`,
@@ -94,7 +114,9 @@ function sftGraph(model: Model, trained: Trained, bucket: Bucket, recompute: boo
     recompute,
     build(ops) {
       const context = trained.kind === 'base' ? ({ ops, train: 'base' } as const) : adapterContext(ops, lora);
-      const hidden = llama(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), { recompute });
+      const hidden = hiddenStates(context, model.config, tokenInputs(ops, bucket.batch, bucket.time), {
+        recompute: recompute === true,
+      });
       const places = ops.gatherRows(hidden, ops.input('index', [bucket.reads], 'int32')); // [P, D]
       const target = ops.input('target', [bucket.reads], 'int32');
       const matrix = outputMatrix(context, model.config);

@@ -2,7 +2,7 @@
  * `node check.js BINDING`: loads the native part and computes a gradient whose numbers are known. Prints one JSON line
  * (NativeCheck in server/tensorflow/check.ts) or throws.
  */
-import { loadNative } from './native.ts';
+import { loadNative, usesGpu } from './native.ts';
 
 const tf = loadNative(process.argv[2]);
 const left = tf.tensor2d([1, 2, 3, 4], [2, 2]);
@@ -20,4 +20,4 @@ if (JSON.stringify(found) !== JSON.stringify(expected)) {
   throw new Error(`the gradient of a matMul is ${JSON.stringify(found)} instead of ${JSON.stringify(expected)}`);
 }
 const { binding } = tf.backend() as unknown as { readonly binding: { readonly TF_Version: string } };
-console.log(JSON.stringify({ libtensorflow: binding.TF_Version, node: process.versions.node }));
+console.log(JSON.stringify({ libtensorflow: binding.TF_Version, node: process.versions.node, gpu: usesGpu(tf) }));

@@ -68,6 +68,10 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   tanh: unary((tf, x) => tf.tanh(x)),
   softplus: unary((tf, x) => tf.softplus(x)),
   silu: unary((tf, x) => tf.mul(x, tf.sigmoid(x))),
+  gelu: unary((tf, x) => {
+    const inner = tf.mul(x, tf.add(tf.mul(tf.square(x), Math.sqrt(8 / Math.PI) * 0.044715), Math.sqrt(8 / Math.PI)));
+    return tf.mul(x, tf.sigmoid(inner));
+  }),
   less: withoutGradient(binary((tf, a, b) => tf.less(a, b))),
   greaterEqual: withoutGradient(binary((tf, a, b) => tf.greaterEqual(a, b))),
   equal: withoutGradient(binary((tf, a, b) => tf.equal(a, b))),
@@ -105,6 +109,12 @@ export const kernels: Readonly<Record<string, Kernel>> = {
   rmsNorm: (tf, [x, gain], { attributes }) => {
     const power = tf.mean(tf.square(x), -1, true);
     return tf.mul(tf.mul(x, tf.rsqrt(tf.add(power, attributes.epsilon as number))), gain);
+  },
+  layerNorm: (tf, [x, gain, bias], { attributes }) => {
+    const centred = tf.sub(x, tf.mean(x, -1, true));
+    const variance = tf.mean(tf.square(centred), -1, true);
+    const inverse = tf.rsqrt(tf.add(variance, attributes.epsilon as number));
+    return tf.add(tf.mul(tf.mul(centred, inverse), gain), bias);
   },
   rotary: (tf, [x, cos, sin]) => {
     const [left, right] = tf.split(x, 2, 3);

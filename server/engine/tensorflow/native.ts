@@ -21,6 +21,11 @@ export function loadNative(binding = requireNative().binding): TensorFlow {
   return loaded;
 }
 
+/** Whether TensorFlow found a GPU when it started: its tensors live there then. */
+export function usesGpu(tf: TensorFlow): boolean {
+  return (tf.backend() as unknown as { readonly isUsingGpuDevice?: boolean }).isUsingGpuDevice === true;
+}
+
 /**
  * tfjs-node asks @mapbox/node-pre-gyp where its binding is, which knows only places inside the package. A stand-in
  * answers while it loads; the real one, which an installer would need, is never loaded and stays what it is.
@@ -40,7 +45,7 @@ function requireWithBinding(binding: string): TensorFlow {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ERR_DLOPEN_FAILED') throw error;
     throw new UserError(
-      `TensorFlow's native part does not load (${(error as Error).message}): run \`npm run setup:tensorflow\`, which checks it and installs it again.`,
+      `TensorFlow's native part does not load (${(error as Error).message}): run \`npm run setup:tensorflow\` (in the editor: Palate: Set Up TensorFlow Engine), which checks it and installs it again.`,
       { cause: error },
     );
   } finally {

@@ -1,5 +1,5 @@
 import { requireNative } from '../../tensorflow/home.ts';
-import { loadNative } from './native.ts';
+import { loadNative, usesGpu } from './native.ts';
 import { TensorFlowRuntime } from './program.ts';
 
 /**
@@ -12,5 +12,11 @@ export function openTensorFlow(threads: number): TensorFlowRuntime {
   process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   process.env.TF_NUM_INTEROP_THREADS ??= '1';
   const { binding, tfjsNode, libtensorflow } = requireNative();
-  return new TensorFlowRuntime(loadNative(binding), { '@tensorflow/tfjs-node': tfjsNode, libtensorflow });
+  const tf = loadNative(binding);
+  const device = usesGpu(tf) ? 'GPU' : 'CPU';
+  return new TensorFlowRuntime(tf, {
+    '@tensorflow/tfjs-node': tfjsNode,
+    libtensorflow,
+    'libtensorflow device': device,
+  });
 }

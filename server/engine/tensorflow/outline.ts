@@ -1,7 +1,7 @@
 import type { DType, Shape, Tensor } from '../../../models/ops.ts';
 import { CheckedBuilder } from '../builder.ts';
 import type { Operation } from '../operations.ts';
-import type { Build, Slot } from '../runtime.ts';
+import type { Build } from '../runtime.ts';
 
 /** What a segment reads besides its inputs. */
 export interface Captured {
@@ -13,10 +13,10 @@ export interface Captured {
 /** What a graph reads and gives, and what its segments read, in the order of the calls. */
 export interface Outline {
   /** Inputs and parameters. */
-  readonly leaves: ReadonlyMap<string, Slot>;
+  readonly leaves: ReadonlyMap<string, Tensor>;
   /** Frozen weights. */
-  readonly matrices: ReadonlyMap<string, Slot>;
-  readonly outputs: ReadonlyMap<string, Slot>;
+  readonly matrices: ReadonlyMap<string, Tensor>;
+  readonly outputs: ReadonlyMap<string, Tensor>;
   readonly parameters: readonly string[];
   readonly segments: readonly Captured[];
 }
@@ -27,8 +27,8 @@ export function outlineOf(build: Build): Outline {
   const outputs = Object.entries(build(builder));
   const matrices = [...builder.weights].map(([name, { shape }]) => [name, { shape, dtype: 'float32' }] as const);
   return {
-    leaves: new Map<string, Slot>([...builder.inputs, ...builder.parameters]),
-    matrices: new Map<string, Slot>(matrices),
+    leaves: new Map<string, Tensor>([...builder.inputs, ...builder.parameters]),
+    matrices: new Map<string, Tensor>(matrices),
     outputs: new Map(outputs.map(([name, { shape, dtype }]) => [name, { shape, dtype }])),
     parameters: [...builder.parameters.keys()],
     segments: builder.segments.map(({ parameters, outer }) => ({ parameters: [...parameters], outer: [...outer] })),

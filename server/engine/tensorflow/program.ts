@@ -50,6 +50,7 @@ export class TensorFlowRuntime implements Runtime {
   }
 
   async compile(build: Build, options: CompileOptions = {}): Promise<Session> {
+    if (options.precision === 'int8-base') throw new Error('TensorFlow has no products of bytes.');
     const outline = outlineOf(build);
     const { gradients } = options;
     const order = gradients === undefined ? [] : gradientOrder(outline.parameters, options);
@@ -108,7 +109,7 @@ export class TensorFlowRuntime implements Runtime {
     const leaves = new Map(
       [...outline.leaves].map(([name, slot]) => {
         const { data, shape } = fitted(name, slot, feeds[name]);
-        return [name, this.tf.tensor(data, [...shape], slot.dtype)];
+        return [name, this.tf.tensor(data as Float32Array | Int32Array, [...shape], slot.dtype)];
       }),
     );
     const matrices = new Map([...outline.matrices].map(([name, slot]) => [name, this.matrix(name, slot, feeds)]));
@@ -123,11 +124,11 @@ export class TensorFlowRuntime implements Runtime {
   }
 
   private matrix(name: string, slot: Slot, feeds: Feeds): tfjs.Tensor2D {
-    const { data, shape } = fitted(name, slot, feeds[name]);
-    const known = this.matrices.get(data as Float32Array);
+    const { data, shape } = fitted(name, slot, feeds[name]) as { data: Float32Array; shape: [number, number] };
+    const known = this.matrices.get(data);
     if (known !== undefined) return known;
-    const matrix = this.tf.keep(this.tf.tensor2d(data, shape as [number, number]));
-    this.matrices.set(data as Float32Array, matrix);
+    const matrix = this.tf.keep(this.tf.tensor2d(data, shape));
+    this.matrices.set(data, matrix);
     return matrix;
   }
 }
@@ -152,8 +153,8 @@ function evaluate(
 }
 
 function slotsOf({ outline, gradients, order }: Program) {
-  const inputs = new Map([...outline.leaves, ...outline.matrices]);
-  const outputs = new Map(outline.outputs);
+  const inputs = new Map<string, Slot>([...outline.leaves, ...outline.matrices]);
+  const outputs = new Map<string, Slot>(outline.outputs);
   const float = (shape: Slot['shape']): Slot => ({ shape, dtype: 'float32' });
   if (gradients !== undefined) requireLoss(Object.fromEntries(outputs));
   if (gradients === 'each') {

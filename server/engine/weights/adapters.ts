@@ -1,14 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import * as v from 'valibot';
+import { gpt2Modules } from '../../../models/gpt2.ts';
 import { scoreName } from '../../../models/heads.ts';
-import { type LlamaConfig, linearModules } from '../../../models/llama.ts';
+import { adapterName } from '../../../models/layers.ts';
+import { linearModules, type ModelConfig, networkOf } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, quoted, readJson, restoreInterruptedFolder, shown, writeFolderAtomically } from './files.ts';
-import { checkShapes, llamaLinearModules, type NamedShape } from './llamaWeights.ts';
 import { firstNotFinite } from './numbers.ts';
 import { pickleError } from './pickles.ts';
 import { readSafetensors, safetensorsChunks } from './safetensors.ts';
+import { checkShapes, type NamedShape } from './shapes.ts';
 import type { Adapter } from './types.ts';
 
 /**
@@ -20,21 +22,33 @@ import type { Adapter } from './types.ts';
 export const SCORE_NAME = scoreName;
 /** The metadata key of the reward's bias, a decimal number. */
 export const REWARD_BIAS_KEY = 'palate.reward.bias';
-/** The linear modules of a layer that can carry an adapter, in the order that `adapterShapes` keeps. */
+/** The linear modules that can carry an adapter, of all families, in the order that `adapterShapes` keeps. */
 export const LORA_MODULES: readonly string[] = linearModules;
 
 /**
  * Names and shapes of the LoRA tensors: layer by layer, in the order of LORA_MODULES, lora_A [rank, inputs] before
  * lora_B [outputs, rank].
  */
-export function adapterShapes(config: LlamaConfig, rank: number, targetModules: readonly string[]): NamedShape[] {
-  const modules = llamaLinearModules(config).filter(({ name }) => targetModules.includes(name));
+export function adapterShapes(config: ModelConfig, rank: number, targetModules: readonly string[]): NamedShape[] {
+  const network = networkOf(config);
+  const isTarget = (module: string) => targetModules.includes(module.slice(module.lastIndexOf('.') + 1));
   return Array.from({ length: config.layers }, (_, layer) =>
-    modules.flatMap(({ path, rows, columns }) => [
-      { name: `base_model.model.model.layers.${layer}.${path}.lora_A.weight`, shape: [rank, columns] },
-      { name: `base_model.model.model.layers.${layer}.${path}.lora_B.weight`, shape: [rows, rank] },
-    ]),
+    network
+      .layerModules(layer)
+      .filter(([module]) => isTarget(module))
+      .flatMap(([module, [rows, columns]]) => [
+        { name: adapterName(module, 'A'), shape: [rank, columns] },
+        { name: adapterName(module, 'B'), shape: [rows, rank] },
+      ]),
   ).flat();
+}
+
+/** The modules to adapt: those that are asked for, or every linear layer. Throws a UserError where the model has none such. */
+export function targetsOf(config: ModelConfig, wanted: readonly string[] | undefined): readonly string[] {
+  const { linearModules: own } = networkOf(config);
+  const foreign = wanted?.find((name) => !own.includes(name));
+  if (foreign === undefined) return wanted ?? own;
+  throw new UserError(`targetModules: this model has no ${quoted(foreign)}; it has ${own.join(', ')}.`);
 }
 
 /** Reads an adapter folder. Throws a UserError that names file and key where something is damaged or not supported. */
@@ -63,7 +77,7 @@ export function readAdapter(folder: string): Adapter {
 }
 
 /** Checks every tensor of an adapter by name and shape against the base model's configuration. Throws a UserError. */
-export function checkAdapter(adapter: Adapter, config: LlamaConfig, where = 'The adapter'): void {
+export function checkAdapter(adapter: Adapter, config: ModelConfig, where = 'The adapter'): void {
   const expected = adapterShapes(config, adapter.rank, adapter.targetModules);
   if (adapter.task === 'SEQ_CLS') expected.push({ name: SCORE_NAME, shape: [1, config.width] });
   checkShapes(where, expected, new Map([...adapter.tensors].map(([name, { shape }]) => [name, shape])));
@@ -93,10 +107,13 @@ const UNUSED = {
   use_rslora: false, velora_config: null,
 };
 
+/** Modules whose matrices Hugging Face's files hold as [in, out]. PEFT sees that itself, and says so where it is not written. */
+const fanInFirst: readonly string[] = gpt2Modules;
+
 /** Keys whose value does not change what a finished adapter computes. */
 // biome-ignore format: a table
 const WITHOUT_EFFECT = new Set([
-  'auto_mapping', 'base_model_name_or_path', 'inference_mode', 'lora_dropout', 'megatron_core', 'peft_version', 'qalora_group_size', 'revision',
+  'auto_mapping', 'base_model_name_or_path', 'fan_in_fan_out', 'inference_mode', 'lora_dropout', 'megatron_core', 'peft_version', 'qalora_group_size', 'revision',
   'runtime_config',
 ]);
 const CHECKED = new Set([
@@ -116,6 +133,7 @@ function peftConfig(adapter: Adapter, baseModelPath: string): Record<string, unk
   const config = {
     ...UNUSED,
     base_model_name_or_path: baseModelPath,
+    fan_in_fan_out: adapter.targetModules.some((name) => fanInFirst.includes(name)),
     inference_mode: true,
     lora_alpha: adapter.alpha,
     modules_to_save: adapter.task === 'SEQ_CLS' ? ['score'] : null,
@@ -143,7 +161,7 @@ function readSettings(path: string): Pick<Adapter, 'rank' | 'alpha' | 'targetMod
   if (!parsed.success) {
     const issue = parsed.issues[0];
     throw new UserError(
-      `${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}. Palate reads plain LoRA adapters of Llama models.`,
+      `${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}. Palate reads plain LoRA adapters of the models that it reads.`,
     );
   }
   for (const [key, value] of Object.entries(json as object)) {

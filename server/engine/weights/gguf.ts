@@ -106,13 +106,22 @@ export function readGguf(file: OpenFile): GgufFile {
 }
 
 /** The weights of one tensor as float32, read piece by piece. */
-export function readGgufTensor(file: OpenFile, tensor: GgufTensor): Float32Array {
-  return widenFromFile(file, tensor.format, tensor.offset, tensor.elements);
+export function readGgufTensor(file: OpenFile, tensor: GgufTensor, allocate?: Allocate): Float32Array {
+  return widenFromFile(file, tensor.format, tensor.offset, tensor.elements, allocate);
 }
 
+/** Makes room for that many numbers. */
+export type Allocate = (elements: number) => Float32Array;
+
 /** Reads `elements` numbers of `format` from `offset` and widens them; needs a megabyte beside the result. */
-export function widenFromFile(file: OpenFile, format: NumberFormat, offset: number, elements: number): Float32Array {
-  const out = new Float32Array(elements);
+export function widenFromFile(
+  file: OpenFile,
+  format: NumberFormat,
+  offset: number,
+  elements: number,
+  allocate: Allocate = (count) => new Float32Array(count),
+): Float32Array {
+  const out = allocate(elements);
   const blocksAtOnce = Math.floor((1 << 20) / format.blockBytes);
   const piece = new Uint8Array(Math.min(blocksAtOnce, elements / format.blockSize) * format.blockBytes);
   for (let done = 0; done < elements; done += blocksAtOnce * format.blockSize) {

@@ -1,25 +1,34 @@
 import { type LlamaConfig, rotaryDivisors } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import type { FamilyName } from './families.ts';
+import { type FamilyName, type LlamaFamily, llamaFamilyOf } from './families.ts';
 import { listed, type OpenFile } from './files.ts';
 import type { GgufFile } from './gguf.ts';
-import { GGUF_KEYS } from './ggufModel.ts';
+import { ggufKey } from './ggufModel.ts';
 import { DIVISORS, ggufName, hasPairedRows, joinRotaryPairs } from './ggufNames.ts';
 import { GGUF_FORMATS, type GgufFormat, type GgufTensorSource, ggufEntry } from './ggufWriter.ts';
-import { llamaWeightShapes } from './llamaWeights.ts';
+import { gpt2Entries } from './gpt2Weights.ts';
+import { namedShapes } from './shapes.ts';
 
 /** What a GGUF file of a model says, and how its weights stand in it, as llama.cpp reads them. */
 
 /** The general and the model's own entries. */
-export function configEntries(name: string, family: FamilyName, config: LlamaConfig): Uint8Array[] {
-  const { ropeScaling } = config;
-  const numbers = (key: keyof LlamaConfig, type: 'uint32' | 'float32') =>
-    ggufEntry(`${family}.${GGUF_KEYS[key]}`, type, config[key] as number);
-  const width = (key: string) => ggufEntry(`${family}.${key}`, 'uint32', config.headWidth);
+export function configEntries(name: string, config: ModelConfig): Uint8Array[] {
+  const family = config.family ?? llamaFamilyOf(config);
   return [
     ggufEntry('general.architecture', 'string', family),
     ggufEntry('general.type', 'string', 'model'),
     ggufEntry('general.name', 'string', name),
+    ...(config.family === 'gpt2' ? gpt2Entries(config) : llamaEntries(config, llamaFamilyOf(config))),
+  ];
+}
+
+function llamaEntries(config: LlamaConfig, family: LlamaFamily): Uint8Array[] {
+  const { ropeScaling } = config;
+  const numbers = (key: keyof LlamaConfig, type: 'uint32' | 'float32') =>
+    ggufEntry(ggufKey(family, key), type, config[key] as number);
+  const width = (key: string) => ggufEntry(`${family}.${key}`, 'uint32', config.headWidth);
+  return [
     numbers('layers', 'uint32'),
     numbers('maxPositions', 'uint32'),
     numbers('width', 'uint32'),
@@ -67,32 +76,31 @@ export function copiedEntries(gguf: GgufFile, file: OpenFile): Uint8Array[] {
  * name. Throws a UserError where llama.cpp does not compute what the configuration says.
  */
 export function ggufTensorSources(
-  { family, config }: { readonly family: FamilyName; readonly config: LlamaConfig },
+  { family, config }: { readonly family: FamilyName; readonly config: ModelConfig },
   format: GgufFormat,
   read: (name: string) => Float32Array,
 ): GgufTensorSource[] {
   const sources: GgufTensorSource[] = [];
   const homeless: string[] = [];
-  for (const { name, shape } of llamaWeightShapes(config)) {
+  for (const { name, shape } of namedShapes(config)) {
     const inFile = ggufName(name, family);
     if (inFile === undefined) homeless.push(name);
     else
       sources.push({
         name: inFile,
         shape,
-        format: formatFor(shape, format),
+        format: formatFor(inFile, shape, format),
         read: () => inOrder(name, shape, read(name)),
       });
   }
-  const divided = config.ropeScaling !== undefined && config.ropeScaling.type !== 'linear';
-  if (divided && family !== 'llama') homeless.push(DIVISORS);
+  const divisors = divisorsOf(config);
+  if (divisors !== undefined && family !== 'llama') homeless.push(DIVISORS);
   if (homeless.length > 0) {
     throw new UserError(
       `llama.cpp has no place for ${listed(homeless)} in models of the architecture "${family}". Export as safetensors instead.`,
     );
   }
-  if (!divided) return sources;
-  const divisors = Float32Array.from(rotaryDivisors(config));
+  if (divisors === undefined) return sources;
   return [...sources, { name: DIVISORS, shape: [divisors.length], format: 'F32', read: () => divisors }];
 
   function inOrder(name: string, [, columns = 1]: readonly number[], data: Float32Array): Float32Array {
@@ -101,8 +109,15 @@ export function ggufTensorSources(
   }
 }
 
-/** Rows that do not fill blocks are kept in half precision, as llama.cpp's converter does it. */
-function formatFor(shape: readonly number[], format: GgufFormat): GgufFormat {
-  if (shape.length === 1) return 'F32';
+/** What a file holds as a tensor of its own: scaled rotary positions, where the scaling is not linear. */
+function divisorsOf(config: ModelConfig): Float32Array | undefined {
+  if (config.family === 'gpt2' || config.ropeScaling === undefined || config.ropeScaling.type === 'linear')
+    return undefined;
+  return Float32Array.from(rotaryDivisors(config));
+}
+
+/** Learned positions stay whole, and rows that do not fill blocks half, as llama.cpp's converter does it. */
+function formatFor(name: string, shape: readonly number[], format: GgufFormat): GgufFormat {
+  if (shape.length === 1 || name === 'position_embd.weight') return 'F32';
   return shape[1] % GGUF_FORMATS[format].blockSize === 0 ? format : 'F16';
 }

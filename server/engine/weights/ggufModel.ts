@@ -1,17 +1,21 @@
 import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import { extras, type FamilyName, familyList, isFamilyName } from './families.ts';
-import { count, listed, type OpenFile, quoted } from './files.ts';
-import { type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
+import { extras, type FamilyName, familyList, isFamilyName, type LlamaFamily } from './families.ts';
+import { count, listed, type OpenFile } from './files.ts';
+import { type Allocate, type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
 import { DIVISORS, hasPairedRows, huggingFaceName, type RowLayout, splitRotaryPairs } from './ggufNames.ts';
-import { checkPlausible } from './llamaWeights.ts';
+import { metadataNumber, shownValue } from './ggufValues.ts';
+import { readGpt2Gguf } from './gpt2Weights.ts';
 import { scalingOfDivisors } from './ropeScaling.ts';
+import { checkLlama } from './shapes.ts';
 import type { WeightTensor } from './types.ts';
+import { withinWindow } from './windows.ts';
 
 /** A model of the Llama family in a GGUF file: configuration from the metadata, Hugging Face's names and row order. */
 
 /** The GGUF key of each field, without the architecture before it. */
-export const GGUF_KEYS: Readonly<Record<keyof LlamaConfig, string>> = {
+export const GGUF_KEYS: Readonly<Record<Exclude<keyof LlamaConfig, 'family'>, string>> = {
   layers: 'block_count',
   width: 'embedding_length',
   heads: 'attention.head_count',
@@ -32,10 +36,14 @@ export const GGUF_KEYS: Readonly<Record<keyof LlamaConfig, string>> = {
  * The configuration that metadata and tensors give. Throws a UserError for other architectures and for features not
  * built. `file` is read where the scaling of rotary positions lies in a tensor.
  */
-export function ggufConfig(gguf: GgufFile, file: OpenFile): LlamaConfig {
-  const { path, metadata, tensors } = gguf;
+export function ggufConfig(gguf: GgufFile, file: OpenFile): ModelConfig {
   const family = ggufFamily(gguf);
   refuseOtherFeatures(gguf, family);
+  return family === 'gpt2' ? readGpt2Gguf(gguf) : llamaConfig(gguf, file, family);
+}
+
+function llamaConfig(gguf: GgufFile, file: OpenFile, family: LlamaFamily): LlamaConfig {
+  const { path, metadata, tensors } = gguf;
   const number = (key: string, fallback?: number) => metadataNumber(gguf, `${family}.${key}`, fallback);
   const heads = number(GGUF_KEYS.heads);
   const width = number(GGUF_KEYS.width);
@@ -52,16 +60,21 @@ export function ggufConfig(gguf: GgufFile, file: OpenFile): LlamaConfig {
     ropeTheta: number(GGUF_KEYS.ropeTheta, 10000),
     normEpsilon: number(GGUF_KEYS.normEpsilon),
     tiedEmbedding: !tensors.has('output.weight'),
-    maxPositions: number(GGUF_KEYS.maxPositions),
+    maxPositions: withinWindow(number(GGUF_KEYS.maxPositions), ggufWindow(gguf, family)),
     ...extras({
       ropeScaling: linearScaling(gguf, family),
       attentionBias: attentionBias(gguf, family),
       headNorms: family === 'qwen3' ? true : undefined,
     }),
   };
-  checkPlausible(path, config, (key) => `${family}.${GGUF_KEYS[key]}`);
+  checkLlama(path, config, (key) => ggufKey(family, key));
   refuseDifferentHeadWidths(gguf, family, config);
   return family === 'llama' ? withDivisors(gguf, file, config) : config;
+}
+
+/** The whole key of a field. */
+export function ggufKey(family: LlamaFamily, key: keyof LlamaConfig): string {
+  return key === 'family' ? 'general.architecture' : `${family}.${GGUF_KEYS[key]}`;
 }
 
 /** The family that the file names. Throws a UserError for others. */
@@ -69,16 +82,25 @@ export function ggufFamily({ path, metadata }: GgufFile): FamilyName {
   const architecture = metadata.get('general.architecture');
   if (isFamilyName(architecture)) return architecture;
   throw new UserError(
-    `${path}: general.architecture is ${shown(architecture)}; Palate reads models of the architectures ${familyList}.`,
+    `${path}: general.architecture is ${shownValue(architecture)}; Palate reads models of the architectures ${familyList}.`,
   );
 }
 
 /** The metadata leaves open which biases there are: the first layer's tensors say it, and all must have the same. */
-function attentionBias({ tensors }: GgufFile, family: FamilyName): LlamaConfig['attentionBias'] {
+function attentionBias({ tensors }: GgufFile, family: LlamaFamily): LlamaConfig['attentionBias'] {
   if (family === 'qwen2') return 'qkv';
   if (family === 'qwen3') return undefined;
   if (tensors.has('blk.0.attn_output.bias')) return 'qkvo';
   return tensors.has('blk.0.attn_q.bias') ? 'qkv' : undefined;
+}
+
+/** 0 stands for none. */
+function ggufWindow(gguf: GgufFile, family: FamilyName): number | undefined {
+  const key = `${family}.attention.sliding_window`;
+  const window = metadataNumber(gguf, key, 0);
+  if (window === 0) return undefined;
+  if (window >= 1 && Number.isInteger(window)) return window;
+  throw new UserError(`${gguf.path}: ${key} is ${count(window)}; a number of tokens is expected.`);
 }
 
 /** llama.cpp takes a factor without a type for a linear one. */
@@ -87,7 +109,7 @@ function linearScaling(gguf: GgufFile, family: FamilyName): LlamaConfig['ropeSca
   if (type === 'none') return undefined;
   if (type !== 'linear') {
     throw new UserError(
-      `${gguf.path}: ${family}.rope.scaling.type is ${shown(type)}: this way of scaling rotary positions is not supported by Palate; "linear", and that of Llama 3, are.`,
+      `${gguf.path}: ${family}.rope.scaling.type is ${shownValue(type)}: this way of scaling rotary positions is not supported by Palate; "linear", and that of Llama 3, are.`,
     );
   }
   const older = metadataNumber(gguf, `${family}.rope.scale_linear`, 1);
@@ -108,7 +130,7 @@ function withDivisors(gguf: GgufFile, file: OpenFile, config: LlamaConfig): Llam
   }
   const ropeScaling = scalingOfDivisors(config, [...readGgufTensor(file, tensor)]);
   if (ropeScaling === undefined) return config;
-  checkPlausible(gguf.path, { ...config, ropeScaling }, () => DIVISORS);
+  checkLlama(gguf.path, { ...config, ropeScaling }, () => DIVISORS);
   return { ...config, ropeScaling };
 }
 
@@ -131,17 +153,23 @@ export function ggufTensorNames(gguf: GgufFile): Map<string, GgufTensor> {
 }
 
 /** One weight as float32, its rows in Hugging Face's order. */
-export function readGgufWeight(file: OpenFile, tensor: GgufTensor, name: string, layout: RowLayout): WeightTensor {
-  const data = readGgufTensor(file, tensor);
-  if (!hasPairedRows(name, layout.family)) return { shape: tensor.shape, data };
-  const columns = tensor.shape[1] ?? 1;
-  return { shape: tensor.shape, data: splitRotaryPairs(data, { headWidth: layout.headWidth, columns }) };
+export function readGgufWeight(
+  file: OpenFile,
+  tensor: GgufTensor,
+  name: string,
+  layout: RowLayout,
+  allocate?: Allocate,
+): WeightTensor {
+  const { shape } = tensor;
+  if (!hasPairedRows(name, layout.family)) return { shape, data: readGgufTensor(file, tensor, allocate) };
+  const rows = { headWidth: layout.headWidth, columns: shape[1] ?? 1, allocate };
+  return { shape, data: splitRotaryPairs(readGgufTensor(file, tensor), rows) };
 }
 
 function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): void {
   const type = metadata.get('general.type');
   if (type !== undefined && type !== 'model') {
-    throw new UserError(`${path}: general.type is ${shown(type)}; a whole model is needed ("model").`);
+    throw new UserError(`${path}: general.type is ${shownValue(type)}; a whole model is needed ("model").`);
   }
   const parts = metadata.get('split.count');
   if (typeof parts === 'number' && parts > 1) {
@@ -152,14 +180,13 @@ function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): 
   for (const [key, neutral, what] of OTHER_FEATURES) {
     const value = metadata.get(`${family}.${key}`);
     if (value !== undefined && value !== neutral) {
-      throw new UserError(`${path}: ${family}.${key} is ${shown(value)}; Palate reads models without ${what}.`);
+      throw new UserError(`${path}: ${family}.${key} is ${shownValue(value)}; Palate reads models without ${what}.`);
     }
   }
 }
 
 /** Keys whose every other value means another computation: [key, the accepted value, what it is]. */
 const OTHER_FEATURES: readonly (readonly [string, GgufValue, string])[] = [
-  ['attention.sliding_window', 0, 'sliding windows'],
   ['expert_count', 0, 'experts'],
   ['expert_used_count', 0, 'experts'],
   ['attention.causal', true, 'attention to later tokens'],
@@ -178,20 +205,6 @@ function refuseDifferentHeadWidths(gguf: GgufFile, family: FamilyName, config: L
   }
 }
 
-function metadataNumber({ path, metadata }: GgufFile, key: string, fallback?: number): number {
-  const value = metadata.get(key) ?? fallback;
-  if (value === undefined) throw new UserError(`${path}: the metadata key ${key} is missing.`);
-  if (typeof value !== 'number') throw new UserError(`${path}: ${key} is ${shown(value)}; one number is expected.`);
-  return value;
-}
-
 function listLength(value: GgufValue | undefined): number | undefined {
   return Array.isArray(value) ? value.length : undefined;
-}
-
-function shown(value: GgufValue | undefined): string {
-  if (value === undefined) return 'missing';
-  if (typeof value === 'number') return count(value);
-  if (typeof value === 'boolean') return String(value);
-  return Array.isArray(value) ? `a list of ${count(value.length)}` : quoted(String(value));
 }

@@ -1,16 +1,18 @@
 import type { FamilyName } from './families.ts';
+import type { Allocate } from './gguf.ts';
 
 /** How GGUF files name and order what Hugging Face files hold, both ways. */
 
 /** The tensor of one divisor for each rotary pair. */
 export const DIVISORS = 'rope_freqs.weight';
 
-const OUTER_PARTS = {
+type Names = Readonly<Record<string, string>>;
+const OUTER_PARTS: Names = {
   'token_embd.weight': 'model.embed_tokens.weight',
   'output_norm.weight': 'model.norm.weight',
   'output.weight': 'lm_head.weight',
 };
-const LAYER_PARTS = {
+const LAYER_PARTS: Names = {
   'attn_norm.weight': 'input_layernorm.weight',
   'attn_q.weight': 'self_attn.q_proj.weight',
   'attn_k.weight': 'self_attn.k_proj.weight',
@@ -21,36 +23,69 @@ const LAYER_PARTS = {
   'ffn_up.weight': 'mlp.up_proj.weight',
   'ffn_down.weight': 'mlp.down_proj.weight',
 };
-const BIASES = {
+const BIASES: Names = {
   'attn_q.bias': 'self_attn.q_proj.bias',
   'attn_k.bias': 'self_attn.k_proj.bias',
   'attn_v.bias': 'self_attn.v_proj.bias',
 };
-type Names = Readonly<Record<string, string>>;
-/** What llama.cpp reads in a layer of each family. */
-const FAMILY_PARTS: Readonly<Record<FamilyName, Names>> = {
-  llama: { ...LAYER_PARTS, ...BIASES, 'attn_output.bias': 'self_attn.o_proj.bias' },
-  qwen2: { ...LAYER_PARTS, ...BIASES },
+
+/** What llama.cpp reads in a model of each family. */
+interface FamilyParts {
+  readonly outer: Names;
+  /** What Hugging Face's names of a layer's tensors begin with. */
+  readonly layers: string;
+  readonly layer: Names;
+}
+const LLAMA: FamilyParts = { outer: OUTER_PARTS, layers: 'model.layers', layer: LAYER_PARTS };
+const FAMILY_PARTS: Readonly<Record<FamilyName, FamilyParts>> = {
+  llama: { ...LLAMA, layer: { ...LAYER_PARTS, ...BIASES, 'attn_output.bias': 'self_attn.o_proj.bias' } },
+  qwen2: { ...LLAMA, layer: { ...LAYER_PARTS, ...BIASES } },
   qwen3: {
-    ...LAYER_PARTS,
-    'attn_q_norm.weight': 'self_attn.q_norm.weight',
-    'attn_k_norm.weight': 'self_attn.k_norm.weight',
+    ...LLAMA,
+    layer: {
+      ...LAYER_PARTS,
+      'attn_q_norm.weight': 'self_attn.q_norm.weight',
+      'attn_k_norm.weight': 'self_attn.k_norm.weight',
+    },
+  },
+  gpt2: {
+    outer: {
+      'token_embd.weight': 'transformer.wte.weight',
+      'position_embd.weight': 'transformer.wpe.weight',
+      'output.weight': 'lm_head.weight',
+      ...withBias('output_norm', 'transformer.ln_f'),
+    },
+    layers: 'transformer.h',
+    layer: {
+      ...withBias('attn_norm', 'ln_1'),
+      ...withBias('attn_qkv', 'attn.c_attn'),
+      ...withBias('attn_output', 'attn.c_proj'),
+      ...withBias('ffn_norm', 'ln_2'),
+      ...withBias('ffn_up', 'mlp.c_fc'),
+      ...withBias('ffn_down', 'mlp.c_proj'),
+    },
   },
 };
 
+function withBias(gguf: string, huggingFace: string): Names {
+  return { [`${gguf}.weight`]: `${huggingFace}.weight`, [`${gguf}.bias`]: `${huggingFace}.bias` };
+}
+
 /** Hugging Face's name of a tensor, or undefined where the family has no such tensor. */
 export function huggingFaceName(name: string, family: FamilyName): string | undefined {
+  const parts = FAMILY_PARTS[family];
   const [, layer, part] = /^blk\.(0|[1-9]\d{0,5})\.([\w.]+)$/.exec(name) ?? [];
-  if (layer === undefined) return nameIn(OUTER_PARTS, name);
-  const found = nameIn(FAMILY_PARTS[family], part);
-  return found === undefined ? undefined : `model.layers.${layer}.${found}`;
+  if (layer === undefined) return nameIn(parts.outer, name);
+  const found = nameIn(parts.layer, part);
+  return found === undefined ? undefined : `${parts.layers}.${layer}.${found}`;
 }
 
 /** GGUF's name of a weight, or undefined where llama.cpp reads none such in a model of the family. */
 export function ggufName(name: string, family: FamilyName): string | undefined {
-  const [, layer, part] = /^model\.layers\.(\d+)\.(.+)$/.exec(name) ?? [];
-  if (layer === undefined) return nameIn(inverse(OUTER_PARTS), name);
-  const found = nameIn(inverse(FAMILY_PARTS[family]), part);
+  const parts = FAMILY_PARTS[family];
+  const [, layer, part] = /^[a-z]+\.[a-z]+\.(\d+)\.(.+)$/.exec(name) ?? [];
+  if (layer === undefined || !name.startsWith(`${parts.layers}.`)) return nameIn(inverse(parts.outer), name);
+  const found = nameIn(inverse(parts.layer), part);
   return found === undefined ? undefined : `blk.${layer}.${found}`;
 }
 
@@ -77,18 +112,20 @@ export function hasPairedRows(name: string, family: FamilyName): boolean {
 }
 
 /** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. */
-export function splitRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+export function splitRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
+  const { headWidth } = paired;
   const half = headWidth / 2;
-  return reordered(data, columns, (row) => {
+  return reordered(data, paired, (row) => {
     const inHead = row % headWidth;
     return row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
   });
 }
 
 /** The other way: row s·(headWidth / 2) + i of each head goes to row 2i + s. */
-export function joinRotaryPairs(data: Float32Array, { headWidth, columns }: PairedRows): Float32Array {
+export function joinRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
+  const { headWidth } = paired;
   const half = headWidth / 2;
-  return reordered(data, columns, (row) => {
+  return reordered(data, paired, (row) => {
     const inHead = row % headWidth;
     return row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
   });
@@ -98,10 +135,13 @@ interface PairedRows {
   readonly headWidth: number;
   /** Numbers in a row: 1 in a bias. */
   readonly columns: number;
+  /** Makes room for the result. */
+  readonly allocate?: Allocate;
 }
 
-function reordered(data: Float32Array, columns: number, target: (row: number) => number): Float32Array {
-  const result = new Float32Array(data.length);
+function reordered(data: Float32Array, paired: PairedRows, target: (row: number) => number): Float32Array {
+  const { columns, allocate = (count: number) => new Float32Array(count) } = paired;
+  const result = allocate(data.length);
   for (let row = 0; row * columns < data.length; row++) {
     result.set(data.subarray(row * columns, (row + 1) * columns), target(row) * columns);
   }

@@ -1,13 +1,16 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, readdirSync, realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import { extras, type FamilyName, familyList, familyOf, isFamilyName } from './families.ts';
+import { extras, familyList, isFamilyName, type LlamaFamily, llamaFamilyOf } from './families.ts';
 import { listed, quoted, readJson, shown } from './files.ts';
-import { checkPlausible } from './llamaWeights.ts';
+import { readGpt2Config, writeGpt2Config } from './gpt2Weights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
+import { checkLlama } from './shapes.ts';
+import { readWindow, type WindowKeys, withinWindow } from './windows.ts';
 
 /** A Hugging Face model folder: config.json, and where its weights lie. */
 
@@ -33,14 +36,12 @@ const ConfigSchema = v.object({
   tie_word_embeddings: v.nullish(v.boolean()),
   max_position_embeddings: number,
   attention_bias: v.nullish(v.boolean()),
-  layer_types: v.nullish(v.array(v.string())),
 });
 
 /** Keys whose every other value means another computation: [key, accepted values, what it is]. */
 const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
   ['hidden_act', ['silu', 'swish'], 'another activation'],
   ['mlp_bias', [false], 'biases in the MLP'],
-  ['use_sliding_window', [false], 'a sliding window'],
   ['partial_rotary_factor', [1], 'partly rotated heads'],
   ['num_local_experts', [0, 1], 'a mixture of experts'],
   ['num_experts', [0, 1], 'a mixture of experts'],
@@ -48,6 +49,7 @@ const NEUTRAL: readonly (readonly [string, readonly unknown[], string])[] = [
 ];
 
 const FIELDS: Readonly<Record<keyof LlamaConfig, string>> = {
+  family: 'model_type',
   layers: 'num_hidden_layers',
   width: 'hidden_size',
   heads: 'num_attention_heads',
@@ -66,20 +68,23 @@ const FIELDS: Readonly<Record<keyof LlamaConfig, string>> = {
 
 /** What Transformers takes for keys that a configuration leaves out. */
 const DEFAULTS = {
-  llama: { keyValueHeads: undefined, headWidth: undefined, maxPositions: 2048 },
-  qwen2: { keyValueHeads: 32, headWidth: undefined, maxPositions: 32768 },
-  qwen3: { keyValueHeads: 32, headWidth: 128, maxPositions: 32768 },
+  llama: { keyValueHeads: undefined, headWidth: undefined, maxPositions: 2048, window: undefined },
+  qwen2: { keyValueHeads: 32, headWidth: undefined, maxPositions: 32768, window: 4096 },
+  qwen3: { keyValueHeads: 32, headWidth: 128, maxPositions: 32768, window: 4096 },
 } as const;
 
 /** The configuration in `folder`/config.json, absent keys as in Transformers. Throws a UserError that names the key. */
-export function readHuggingFaceConfig(folder: string): LlamaConfig {
+export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
   const json = readJson(path, 4 << 20);
-  const type = (json as { model_type?: unknown } | null)?.model_type;
+  const named = (json as { model_type?: unknown } | null)?.model_type;
+  // Mistral's models are Llama's, but for the width of the window that is left out.
+  const type = named === 'mistral' ? 'llama' : named;
   if (!isFamilyName(type)) {
     const found = type === undefined ? 'is missing' : `is ${shown(type)}`;
-    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}.`);
+    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}, "mistral".`);
   }
+  if (type === 'gpt2') return readGpt2Config(path, json as Record<string, unknown>);
   for (const [key, accepted, what] of NEUTRAL) {
     const value = (json as Record<string, unknown>)[key];
     if (value !== undefined && value !== null && !accepted.includes(value)) throw notSupported(path, key, value, what);
@@ -89,32 +94,25 @@ export function readHuggingFaceConfig(folder: string): LlamaConfig {
     const issue = parsed.issues[0];
     throw new UserError(`${path}: ${v.getDotPath(issue) ?? 'the file'}: ${issue.message}.`);
   }
-  refuseWindows(path, type, json as Record<string, unknown>, parsed.output.layer_types ?? []);
-  const config = fromHuggingFace(path, type, parsed.output);
-  checkPlausible(path, config, (key) => FIELDS[key]);
+  const window = readWindow(path, json as WindowKeys, {
+    hasSwitch: type !== 'llama',
+    fallback: named === 'mistral' ? 4096 : DEFAULTS[type].window,
+  });
+  const config = fromHuggingFace(path, type, parsed.output, window);
+  checkLlama(path, config, (key) => FIELDS[key]);
   return config;
-}
-
-/** Qwen's configurations give the width of a window that use_sliding_window turns on; Llama's have no such switch. */
-function refuseWindows(
-  path: string,
-  family: FamilyName,
-  json: Record<string, unknown>,
-  layers: readonly string[],
-): void {
-  const window = json.sliding_window;
-  if (family === 'llama' && window !== undefined && window !== null) {
-    throw notSupported(path, 'sliding_window', window, 'a sliding window');
-  }
-  const other = layers.find((type) => type !== 'full_attention');
-  if (other !== undefined) throw notSupported(path, 'layer_types', other, 'another attention than "full_attention"');
 }
 
 function notSupported(path: string, key: string, value: unknown, what: string): UserError {
   return new UserError(`${path}: ${key} is ${shown(value)}: ${what} is not supported by Palate.`);
 }
 
-function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<typeof ConfigSchema>): LlamaConfig {
+function fromHuggingFace(
+  path: string,
+  family: LlamaFamily,
+  json: v.InferOutput<typeof ConfigSchema>,
+  window: number | undefined,
+): LlamaConfig {
   const defaults = DEFAULTS[family];
   const heads = json.num_attention_heads;
   const maxPositions = json.max_position_embeddings ?? defaults.maxPositions;
@@ -132,7 +130,7 @@ function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<t
     ropeTheta: rope.theta,
     normEpsilon: json.rms_norm_eps ?? 1e-6,
     tiedEmbedding: json.tie_word_embeddings ?? false,
-    maxPositions,
+    maxPositions: withinWindow(maxPositions, window),
     ...extras({
       ropeScaling: rope.scaling,
       attentionBias: family === 'qwen2' ? 'qkv' : everyBias,
@@ -144,8 +142,9 @@ function fromHuggingFace(path: string, family: FamilyName, json: v.InferOutput<t
 const ARCHITECTURES = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qwen3: 'Qwen3ForCausalLM' } as const;
 
 /** The content of a config.json that Transformers and `readHuggingFaceConfig` read back as `config`. */
-export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown> {
-  const family = familyOf(config);
+export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
+  if (config.family === 'gpt2') return writeGpt2Config(config);
+  const family = llamaFamilyOf(config);
   const { ropeScaling } = config;
   return {
     architectures: [ARCHITECTURES[family]],
@@ -170,8 +169,8 @@ export function toHuggingFaceConfig(config: LlamaConfig): Record<string, unknown
 
 /**
  * The safetensors files of a folder: model.safetensors, or the shards that model.safetensors.index.json names. The
- * files may be symbolic links, as in a Hugging Face cache; the names in an index must be plain. Throws a UserError
- * where there are none, naming pickles that lie there instead.
+ * names in an index must be plain, and may be symbolic links only within the folder or a Hugging Face cache. Throws a
+ * UserError where there are none, naming pickles that lie there instead.
  */
 export function weightFiles(folder: string): string[] {
   const single = join(folder, 'model.safetensors');
@@ -203,5 +202,21 @@ function shards(folder: string, index: string): string[] {
     throw new UserError(
       `${index}: ${listed(absent)} of ${names.length} files not in the folder; fetch the model again.`,
     );
-  return names.map((name) => join(folder, name));
+  const paths = names.map((name) => join(folder, name));
+  for (const path of paths) refuseForeignLink(folder, index, path);
+  return paths;
+}
+
+/**
+ * A symbolic link that an index names may lead to a file in the same folder, or to the blobs of the same model in a
+ * Hugging Face cache (models--…/snapshots/<revision>/ → models--…/blobs/), and nowhere else.
+ */
+function refuseForeignLink(folder: string, index: string, path: string): void {
+  const [real, target] = [realpathSync(folder), realpathSync(path)];
+  const blobs = join(dirname(dirname(real)), 'blobs');
+  const isSnapshot = basename(dirname(real)) === 'snapshots';
+  if (dirname(target) === real || (isSnapshot && dirname(target) === blobs)) return;
+  throw new UserError(
+    `${index}: "weight_map" names ${quoted(basename(path))}, a symbolic link that leads out of the folder, to ${target}. Put the file itself there.`,
+  );
 }

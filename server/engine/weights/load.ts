@@ -2,17 +2,18 @@ import { createHash, type Hash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
-import { type GgufFile, readGguf } from './gguf.ts';
+import { type Allocate, type GgufFile, readGguf } from './gguf.ts';
 import { ggufConfig, ggufFamily, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
+import { gpt2TensorName, isTransposed, turned } from './gpt2Weights.ts';
 import { readHuggingFaceConfig, weightFiles } from './huggingface.ts';
-import { checkShapes, llamaWeightShapes, parameterCount } from './llamaWeights.ts';
 import { checkMemory } from './memory.ts';
 import { firstNotFinite, type NumberFormat } from './numbers.ts';
 import { isPickleName, pickleError, refusePickle } from './pickles.ts';
 import { readSafetensorsHeader, readSafetensorsTensor } from './safetensors.ts';
+import { checkShapes, namedShapes, parameterCount } from './shapes.ts';
 import { createTokenizer, type TokenizerSource } from './tokenizer.ts';
 import { ggufTokenizerSource, huggingFaceTokenizerSource } from './tokenizerSources.ts';
 import type { BaseModel, WeightTensor } from './types.ts';
@@ -22,7 +23,7 @@ export interface ModelDescription {
   /** Absolute. */
   readonly path: string;
   readonly kind: 'gguf' | 'huggingface';
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly parameters: number;
   /** Bytes of the weights on disk, and in memory as float32. */
   readonly fileBytes: number;
@@ -30,7 +31,7 @@ export interface ModelDescription {
 }
 
 /**
- * Loads a model of the Llama family from a .gguf file or a Hugging Face folder: configuration, weights widened to
+ * Loads a model of a known family from a .gguf file or a Hugging Face folder: configuration, weights widened to
  * float32, tokenizer. Every weight is checked by name and shape before the first is read, and memory before that.
  * Throws a UserError that names file and field.
  */
@@ -46,10 +47,11 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
     const tokenizer = createTokenizer(model.tokenizerSource());
     const identity = createHash('sha256').update(JSON.stringify(Object.entries(model.config).sort()));
     const weights = new Map<string, WeightTensor>();
-    for (const { name } of llamaWeightShapes(model.config)) {
+    const allocate = allocator(model.parameters);
+    for (const { name } of namedShapes(model.config)) {
       const entry = model.entries.get(name) as WeightEntry;
       addToIdentity(identity, name, entry);
-      weights.set(name, entry.read());
+      weights.set(name, entry.read(allocate));
       await setImmediate(); // the engine may answer in between
     }
     return { path: model.path, identity: identity.digest('hex'), config: model.config, weights, tokenizer };
@@ -58,8 +60,28 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
   }
 }
 
+/**
+ * Cuts all weights from a few large buffers. Each buffer that comes into being makes the collector look through the whole
+ * heap, a tokenizer's hundred thousand strings among it, before long: one for every tensor takes longer than reading them.
+ */
+function allocator(elements: number): Allocate {
+  const [largest, alignment] = [2 ** 28, 16];
+  let left = elements;
+  let [buffer, used] = [new Float32Array(0), 0];
+  return (count) => {
+    if (used + count > buffer.length) {
+      // With room for the gaps that alignment leaves.
+      [buffer, used] = [new Float32Array(Math.max(count, Math.min(largest, left + 2 ** 14))), 0];
+    }
+    const part = buffer.subarray(used, used + count);
+    used += Math.ceil(count / alignment) * alignment;
+    left -= count;
+    return part;
+  };
+}
+
 /** The tables of cos and sin, which a configuration can make larger than the weights. */
-function rotaryBytes({ maxPositions, headWidth }: LlamaConfig): number {
+function rotaryBytes({ maxPositions, headWidth }: ModelConfig): number {
   return maxPositions * headWidth * 4;
 }
 
@@ -77,8 +99,8 @@ export interface WeightEntry {
   readonly format: NumberFormat;
   readonly offset: number;
   readonly bytes: number;
-  /** Its numbers as float32. Throws a UserError where one is not finite. */
-  read(): WeightTensor;
+  /** Its numbers as float32, in room of their own unless `allocate` makes it. Throws a UserError where one is not finite. */
+  read(allocate?: Allocate): WeightTensor;
 }
 
 /** A model whose files are open. */
@@ -120,7 +142,7 @@ function openGguf(path: string): ModelFiles {
     const layout = { family: ggufFamily(gguf), headWidth: config.headWidth };
     const entries = new Map<string, WeightEntry>();
     for (const [name, tensor] of ggufTensorNames(gguf)) {
-      const read = () => finite(file, name, readGgufWeight(file, tensor, name, layout));
+      const read = (allocate?: Allocate) => finite(file, name, readGgufWeight(file, tensor, name, layout, allocate));
       entries.set(name, { file, ...tensor, read });
     }
     return {
@@ -155,10 +177,15 @@ function openFolder(folder: string): ModelFiles {
     for (const path of weightFiles(folder)) {
       const file = openFile(path);
       files.add(file);
-      for (const [name, tensor] of readSafetensorsHeader(file).tensors) {
+      for (const [inFile, tensor] of readSafetensorsHeader(file).tensors) {
+        const name = config.family === 'gpt2' ? gpt2TensorName(inFile) : inFile;
+        if (name === undefined) continue;
         if (entries.has(name))
           throw new UserError(`${path}: the tensor ${quoted(name)} is also in ${entries.get(name)?.file.path}.`);
-        entries.set(name, { file, ...tensor, read: () => finite(file, name, readSafetensorsTensor(file, tensor)) });
+        const shape = isTransposed(config, name) ? [...tensor.shape].reverse() : tensor.shape;
+        const read = (allocate?: Allocate) =>
+          turned(config, name, finite(file, name, readSafetensorsTensor(file, tensor, allocate)));
+        entries.set(name, { file, ...tensor, shape, read });
       }
     }
     dropHarmless(config, entries);
@@ -180,7 +207,7 @@ function finite({ path }: OpenFile, name: string, weight: WeightTensor): WeightT
 }
 
 /** Old checkpoints also hold the rotary frequencies, and tied ones a second copy of the embedding: both follow from the rest. */
-function dropHarmless(config: LlamaConfig, entries: Map<string, WeightEntry>): void {
+function dropHarmless(config: ModelConfig, entries: Map<string, WeightEntry>): void {
   for (const name of entries.keys()) {
     if (/^model\.layers\.\d+\.self_attn\.rotary_emb\.inv_freq$/.test(name)) entries.delete(name);
   }
@@ -192,10 +219,10 @@ function dropHarmless(config: LlamaConfig, entries: Map<string, WeightEntry>): v
 function described(
   path: string,
   kind: ModelDescription['kind'],
-  config: LlamaConfig,
+  config: ModelConfig,
   entries: ReadonlyMap<string, WeightEntry>,
 ) {
-  checkShapes(path, llamaWeightShapes(config), new Map([...entries].map(([name, entry]) => [name, entry.shape])));
+  checkShapes(path, namedShapes(config), new Map([...entries].map(([name, entry]) => [name, entry.shape])));
   const parameters = parameterCount(config);
   const fileBytes = [...entries.values()].reduce((sum, entry) => sum + entry.bytes, 0);
   return { path, kind, config, entries, parameters, fileBytes, float32Bytes: parameters * 4 };

@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import { freemem } from 'node:os';
-import type { LlamaConfig } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { count } from './files.ts';
 
@@ -31,15 +30,6 @@ export function checkMemory(need: MemoryNeed, available: number = availableMemor
   throw new UserError(
     `${need.what} needs about ${gigabytes(need.bytes)} of memory, and ${gigabytes(available)} is available. ${need.wouldFit(available)}`,
   );
-}
-
-/** About how many bytes a graph over B·T tokens holds while it runs; training keeps every layer's activations. */
-export function activationBytes(config: LlamaConfig, tokens: number, use: 'train' | 'recompute' | 'score'): number {
-  const { width, feedForward, layers, vocabulary } = config;
-  const layer = tokens * (10 * width + 5 * feedForward) * 4;
-  const head = 256 * vocabulary * 4 * 3;
-  const kept = use === 'train' ? layers : use === 'recompute' ? 2 : 1;
-  return layer * kept + head;
 }
 
 /** "1.2 GB" */

@@ -35,10 +35,11 @@ export function toBF16(values: Float32Array): Uint16Array {
 
 /** The index of the first number that is NaN or infinite, or -1. */
 export function firstNotFinite(values: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] * 0;
-  if (sum === 0) return -1;
-  return values.findIndex((value) => !Number.isFinite(value));
+  const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
+  let overflow = 0;
+  // An exponent of all ones, and no other, carries into the sign when one is added to it.
+  for (let i = 0; i < bits.length; i++) overflow |= (bits[i] & 0x7f800000) + 0x00800000;
+  return overflow < 0 ? values.findIndex((value) => !Number.isFinite(value)) : -1;
 }
 
 function widenF32(bytes: Uint8Array, out: Float32Array, at: number): void {
@@ -71,13 +72,18 @@ function widenQ4_0(bytes: Uint8Array, out: Float32Array, at: number): void {
 /** Block: scale d and minimum m (halves), 16 bytes of nibbles as in Q4_0; x = d·q + m. */
 function widenQ4_1(bytes: Uint8Array, out: Float32Array, at: number): void {
   const table = halfTable();
+  // A block has 32 numbers and 16 levels; as words they are copied without a detour through double precision.
+  const levelsOfBlock = new Float32Array(16);
+  const levelWords = new Int32Array(levelsOfBlock.buffer);
+  const words = new Int32Array(out.buffer, out.byteOffset, out.length);
   for (let block = 0; block < bytes.length; block += 20, at += 32) {
     const scale = table[bytes[block] | (bytes[block + 1] << 8)];
     const minimum = table[bytes[block + 2] | (bytes[block + 3] << 8)];
+    for (let q = 0; q < 16; q++) levelsOfBlock[q] = scale * q + minimum;
     for (let i = 0; i < 16; i++) {
       const byte = bytes[block + 4 + i];
-      out[at + i] = scale * (byte & 15) + minimum;
-      out[at + 16 + i] = scale * (byte >> 4) + minimum;
+      words[at + i] = levelWords[byte & 15];
+      words[at + 16 + i] = levelWords[byte >> 4];
     }
   }
 }
@@ -132,9 +138,10 @@ function widenIQ4_NL(bytes: Uint8Array, out: Float32Array, at: number): void {
 /** Block: scale d (half), 32 signed bytes; x = d·q. */
 function widenQ8_0(bytes: Uint8Array, out: Float32Array, at: number): void {
   const table = halfTable();
+  const signed = new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let block = 0; block < bytes.length; block += 34, at += 32) {
     const scale = table[bytes[block] | (bytes[block + 1] << 8)];
-    for (let i = 0; i < 32; i++) out[at + i] = scale * ((bytes[block + 2 + i] << 24) >> 24);
+    for (let i = 0; i < 32; i++) out[at + i] = scale * signed[block + 2 + i];
   }
 }
 

@@ -1,6 +1,6 @@
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, quoted, shown, withFile, writeFileAtomically } from './files.ts';
-import { widenFromFile } from './gguf.ts';
+import { type Allocate, widenFromFile } from './gguf.ts';
 import { BF16, F16, F32, type NumberFormat, toBF16 } from './numbers.ts';
 import { refusePickle } from './pickles.ts';
 import type { WeightTensor } from './types.ts';
@@ -39,8 +39,8 @@ export function readSafetensorsHeader(file: OpenFile): SafetensorsHeader {
 }
 
 /** One tensor as float32. */
-export function readSafetensorsTensor(file: OpenFile, tensor: SafetensorsTensor): WeightTensor {
-  return { shape: tensor.shape, data: widenFromFile(file, tensor.format, tensor.offset, tensor.elements) };
+export function readSafetensorsTensor(file: OpenFile, tensor: SafetensorsTensor, allocate?: Allocate): WeightTensor {
+  return { shape: tensor.shape, data: widenFromFile(file, tensor.format, tensor.offset, tensor.elements, allocate) };
 }
 
 /** A whole small file (an adapter) in memory. */

@@ -3,6 +3,7 @@ import { UserError } from '../../errors.ts';
 import { type ChatTemplate, compileChatTemplate } from './chatTemplate.ts';
 import { escaped, quoted, shown } from './files.ts';
 import { checkTokenizerJson, isByteLevel, type TokenizerJson } from './tokenizerJson.ts';
+import { PatternGuard } from './tokenizerPatterns.ts';
 import type { ChatMessage, Tokenizer } from './types.ts';
 
 /** What a tokenizer is made of, whether it came from a GGUF file or from a Hugging Face folder. */
@@ -63,10 +64,11 @@ class ModelTokenizer implements Tokenizer {
   private readonly source: TokenizerSource;
   private readonly json: TokenizerJson;
   private readonly library: LibraryTokenizer;
+  private readonly patterns: PatternGuard;
   private readonly template: ChatTemplate | undefined;
   private readonly specialIds: ReadonlySet<number>;
   /** The bytes of each id's text, where the decoder is byte-level; otherwise the library decodes. */
-  private readonly bytesOfId: ReadonlyMap<number, Uint8Array> | undefined;
+  private readonly bytesOfId: ((id: number) => Uint8Array | undefined) | undefined;
   private readonly prefix: readonly number[];
   private readonly suffix: readonly number[];
 
@@ -74,10 +76,12 @@ class ModelTokenizer implements Tokenizer {
     this.source = source;
     this.json = checkTokenizerJson(source.where, source.json, source.vocabulary);
     this.library = new LibraryTokenizer(this.json, { clean_up_tokenization_spaces: false });
+    this.patterns = new PatternGuard(source.where, this.json);
+    this.patterns.probe((text) => this.library.encode(text));
     const ids = [...Object.values(this.json.model.vocab), ...this.json.added_tokens.map(({ id }) => id)];
     this.size = ids.reduce((most, id) => Math.max(most, id + 1), 0);
     this.specialIds = new Set(this.json.added_tokens.filter(({ special }) => special).map(({ id }) => id));
-    this.bytesOfId = isByteLevel(this.json.decoder) ? byteTable(this.json) : undefined;
+    this.bytesOfId = isByteLevel(this.json.decoder) ? tokenBytes(this.json) : undefined;
     this.template =
       source.chatTemplate === undefined ? undefined : compileChatTemplate(source.where, source.chatTemplate);
     const around = surroundingIds(this.library, source);
@@ -98,9 +102,11 @@ class ModelTokenizer implements Tokenizer {
     const kept = ids.filter((id) => !this.specialIds.has(id));
     if (kept.length === 0) return '';
     const table = this.bytesOfId;
-    if (!table)
-      return this.library.decode([...kept], { skip_special_tokens: true, clean_up_tokenization_spaces: false });
-    const pieces = kept.map((id) => table.get(id) ?? new Uint8Array());
+    if (!table) {
+      const options = { skip_special_tokens: true, clean_up_tokenization_spaces: false };
+      return this.patterns.run(kept.length, () => this.library.decode([...kept], options));
+    }
+    const pieces = kept.map((id) => table(id) ?? new Uint8Array());
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(pieces));
   }
 
@@ -138,7 +144,7 @@ class ModelTokenizer implements Tokenizer {
 
   private encodePlain(text: string): number[] {
     if (text === '') return [];
-    const { ids } = this.library.encode(text, { add_special_tokens: false });
+    const { ids } = this.patterns.run(text.length, () => this.library.encode(text, { add_special_tokens: false }));
     if ((ids as (number | undefined)[]).includes(undefined))
       throw new UserError(`${this.source.where}: the tokenizer has no token for a part of ${quoted(text)}.`);
     return ids;
@@ -192,21 +198,28 @@ function idOf(library: LibraryTokenizer, token: string | undefined): number | un
 }
 
 /**
- * The bytes of every token: an added token stands for its own text, any other for the bytes that GPT-2's alphabet
- * spells (printable characters for themselves, the rest from U+0100 on), or for its text where it is not spelt so.
+ * The bytes of a token: an added token stands for its own text, any other for the bytes that GPT-2's alphabet spells
+ * (printable characters for themselves, the rest from U+0100 on), or for its text where it is not spelt so.
  */
-function byteTable(json: TokenizerJson): Map<number, Uint8Array> {
+function tokenBytes(json: TokenizerJson): (id: number) => Uint8Array | undefined {
   const byteOf = new Map<string, number>();
   let next = 256;
   for (let byte = 0; byte < 256; byte++) {
     const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
     byteOf.set(String.fromCharCode(printable ? byte : next++), byte);
   }
+  const spelt: (string | undefined)[] = [];
+  for (const token in json.model.vocab) spelt[json.model.vocab[token]] = token;
   const table = new Map<number, Uint8Array>();
-  for (const [token, id] of Object.entries(json.model.vocab)) {
-    const bytes = Array.from(token, (character) => byteOf.get(character));
-    table.set(id, bytes.includes(undefined) ? Buffer.from(token) : Uint8Array.from(bytes as number[]));
-  }
   for (const { id, content } of json.added_tokens) table.set(id, Buffer.from(content));
-  return table;
+  // Few tokens of a vocabulary are ever met: each is spelt out when it is.
+  return (id) => {
+    const known = table.get(id);
+    const token = known === undefined ? spelt[id] : undefined;
+    if (token === undefined) return known;
+    const bytes = Array.from(token, (character) => byteOf.get(character));
+    const result = bytes.includes(undefined) ? Buffer.from(token) : Uint8Array.from(bytes as number[]);
+    table.set(id, result);
+    return result;
+  };
 }

@@ -65,7 +65,7 @@ function checkVocabulary(where: string, value: unknown, vocabulary: number): Rec
   const entries = Object.entries(object(where, 'model.vocab', value));
   const seen = new Uint8Array(vocabulary);
   for (const [token, id] of entries) {
-    checkId(where, `model.vocab: ${quoted(token)}`, id, vocabulary);
+    checkId(where, () => `model.vocab: ${quoted(token)}`, id, vocabulary);
     if (seen[id as number])
       throw new UserError(`${where}: model.vocab: the id ${id} is given to two tokens, ${quoted(token)} among them.`);
     seen[id as number] = 1;
@@ -80,7 +80,7 @@ function checkAddedTokens(where: string, value: unknown, vocabulary: number): Ad
     if (typeof token.content !== 'string' || token.content === '') {
       throw new UserError(`${where}: added_tokens[${index}].content is not a text of at least one character.`);
     }
-    checkId(where, `added_tokens[${index}] ${quoted(token.content)}`, token.id, vocabulary);
+    checkId(where, () => `added_tokens[${index}] ${quoted(token.content as string)}`, token.id, vocabulary);
     if (token.single_word === true) {
       throw new UserError(`${where}: added_tokens[${index}]: single_word is not supported.`);
     }
@@ -204,10 +204,10 @@ export function splitAt(pattern: string): JsonObject {
   return { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false };
 }
 
-function checkId(where: string, field: string, id: unknown, vocabulary: number): void {
+function checkId(where: string, field: () => string, id: unknown, vocabulary: number): void {
   if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= vocabulary) {
     throw new UserError(
-      `${where}: ${field} has the id ${shown(id)}; the model has rows 0 to ${count(vocabulary - 1)}.`,
+      `${where}: ${field()} has the id ${shown(id)}; the model has rows 0 to ${count(vocabulary - 1)}.`,
     );
   }
 }

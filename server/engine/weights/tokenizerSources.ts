@@ -52,6 +52,12 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
   tekken: { patterns: [TEKKEN], ignoreMerges: true, addBos: true },
 };
 
+/** Patterns that published models share: all of them run in time proportional to the text. */
+export const knownPatterns: ReadonlySet<string> = new Set([
+  ...Object.values(PRE_TOKENIZERS).flatMap(({ patterns }) => patterns),
+  ...['\\p{N}', '\\p{N}+', '\\p{N}{1,3}', '\\s+', ' '],
+]);
+
 /**
  * The name in tokenizer.ggml.pre for what a checked tokenizer.json does, or undefined where there is none. That a text is
  * brought to Unicode's composed form first has no name: llama.cpp leaves it out.

@@ -1,4 +1,4 @@
-import type { LlamaConfig } from '../../../models/llama.ts';
+import type { ModelConfig } from '../../../models/network.ts';
 
 /** A base model in memory. Weights are float32 under their Hugging Face names ("model.layers.0.self_attn.q_proj.weight"). */
 export interface BaseModel {
@@ -6,7 +6,7 @@ export interface BaseModel {
   readonly path: string;
   /** SHA-256 over config and weights' headers and sizes: the identity that adapters and manifests record. */
   readonly identity: string;
-  readonly config: LlamaConfig;
+  readonly config: ModelConfig;
   readonly weights: ReadonlyMap<string, WeightTensor>;
   readonly tokenizer: Tokenizer;
 }

@@ -5,7 +5,7 @@ import type { Feed } from '../../support/reference/values.ts';
 import { casesOf, type GradientCase } from './case.ts';
 
 type Binary = 'add' | 'sub' | 'mul' | 'div' | 'maximum' | 'minimum';
-type Unary = 'neg' | 'exp' | 'log' | 'sqrt' | 'square' | 'sigmoid' | 'tanh' | 'softplus' | 'silu';
+type Unary = 'neg' | 'exp' | 'log' | 'sqrt' | 'square' | 'sigmoid' | 'tanh' | 'softplus' | 'silu' | 'gelu';
 
 const broadcasts: Readonly<Record<string, readonly [readonly number[], readonly number[]]>> = {
   'equal shapes': [
@@ -94,6 +94,7 @@ const domains: Readonly<Record<Unary, readonly Feed[]>> = {
   // Where e^x would overflow float32, and where 1 + e^x would round to 1.
   softplus: [random([2, 3], 7, -3, 3), { shape: [6], data: [-110, -40, -20, 20, 40, 110] }],
   silu: [random([2, 3], 7, -3, 3), { shape: [4], data: [-30, -8, 8, 30] }],
+  gelu: [random([2, 3], 7, -3, 3), { shape: [5], data: [-30, -3, 0, 3, 30] }],
 };
 
 function unaryCases(operation: Unary): GradientCase[] {

@@ -111,6 +111,27 @@ const networkCases: GradientCase[] = [
       feeds: { x: random([1, 4], 6), gain: random([4], 7) },
     },
   }),
+  ...casesOf('layerNorm', {
+    'all trained': {
+      build: (ops) =>
+        ops.layerNorm(ops.parameter('x', [3, 4]), ops.parameter('gain', [4]), ops.parameter('bias', [4]), 1e-5),
+      feeds: { x: random([3, 4], 6), gain: random([4], 7, 0.5, 1.5), bias: random([4], 11) },
+    },
+    'x alone, a large epsilon': {
+      build: (ops) => ops.layerNorm(ops.parameter('x', [3, 4]), ops.input('gain', [4]), ops.input('bias', [4]), 0.5),
+      feeds: { x: random([3, 4], 6, 2, 5), gain: random([4], 7, 0.5, 1.5), bias: random([4], 11) },
+    },
+    'gain and bias alone': {
+      build: (ops) =>
+        ops.layerNorm(ops.input('x', [3, 4]), ops.parameter('gain', [4]), ops.parameter('bias', [4]), 1e-6),
+      feeds: { x: random([3, 4], 6, -10, 10), gain: random([4], 7, -1, 1), bias: random([4], 11) },
+    },
+    'one row': {
+      build: (ops) =>
+        ops.layerNorm(ops.parameter('x', [1, 4]), ops.parameter('gain', [4]), ops.parameter('bias', [4]), 1e-5),
+      feeds: { x: random([1, 4], 6), gain: random([4], 7), bias: random([4], 11) },
+    },
+  }),
   ...casesOf('rotary', {
     'heads share the angles, rows do not': {
       build: (ops) =>

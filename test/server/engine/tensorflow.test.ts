@@ -76,6 +76,7 @@ describe('train on tensorflow', function () {
       const { versions, stages } = manifestOf(out);
       assert.equal(stages[2].settings.engine, second);
       assert.equal('libtensorflow' in versions, second === 'tensorflow');
+      if (second === 'tensorflow') assert.match(versions['libtensorflow device'], /^[CG]PU$/);
       assert.deepEqual(
         stages.map(({ status }: { status: string }) => status),
         ['done', 'done', 'done'],

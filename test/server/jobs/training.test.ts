@@ -45,8 +45,14 @@ describe('training through the server', function () {
     const forecast = await server.call('forecastTraining', { project, stage: 'all' });
     assert.deepEqual(forecast.problems, []);
     assert.equal(forecast.preferences, 16);
-    assert.ok(forecast.memory.needed > 256e6 && forecast.memory.needed < 1e9, String(forecast.memory.needed));
+    assert.ok(forecast.memory.needed > 150e6 && forecast.memory.needed < 500e6, String(forecast.memory.needed));
     assert.equal(forecast.engines.find(({ name }) => name === 'onnx')?.ready, true);
+    assert.equal(forecast.precision, 'float32');
+    const bytes = await server.call('forecastTraining', { project, stage: 'sft', precision: 'int8-base' });
+    assert.deepEqual([bytes.precision, bytes.problems], ['int8-base', []]);
+    const refused = { project, stage: 'sft', precision: 'int8-base', engine: 'tensorflow' } as const;
+    assert.match((await server.call('forecastTraining', refused)).problems.join(), /int8-base is for the engine onnx/);
+    await assert.rejects(server.call('train', refused), /int8-base is for the engine onnx|native part/);
     const ppo = await server.call('forecastTraining', { project, stage: 'ppo' });
     assert.match(ppo.problems.join(), /PPO needs a reward model/);
   });
@@ -116,7 +122,7 @@ describe('training through the server', function () {
   });
 
   it('scores a text and a file with the reward model', async () => {
-    const { reward } = await server.call('scoreText', { project, prompt: 'How was it?', text: ' lovely.' });
+    const { reward } = await server.call('scoreText', { project, text: 'How was it? It was lovely.' });
     assert.ok(Number.isFinite(reward));
     const file = join(project, 'responses', 'all.jsonl');
     const job = await server.call('scoreFile', { project, file });

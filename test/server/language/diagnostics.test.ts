@@ -14,7 +14,8 @@ describe('disagreements between labels and the reward model', () => {
     client.open(file, `${pairRow(1)}\n${wrong}\n${pairRow(2)}`);
     const [diagnostic] = await client.until(async () => {
       await client.labels(file, 0, 2);
-      return client.diagnostics(file).length > 0 ? client.diagnostics(file) : undefined;
+      // Until enough of the labelled pairs are scored, what a deviation is can still change.
+      return client.diagnostics(file)[0]?.severity === 2 ? client.diagnostics(file) : undefined;
     });
     assert.equal(client.diagnostics(file).length, 1);
     assert.deepEqual(diagnostic.range, at(1, 26, 34));

@@ -142,10 +142,10 @@ describe('scoring a whole file', () => {
   });
 
   it('a selection, with its prompt and without', async () => {
-    const [alone, asked] = [{ text: 'Good and warm.' }, { prompt: 'The soup was', text: ' good and warm.' }];
-    assert.ok(Number.isFinite((await scoreText(scorer, alone)).reward));
-    const [row] = await scorer.score([{ prompt: asked.prompt, completion: asked.text }]);
-    assert.deepEqual(await scoreText(scorer, asked), row);
-    await assert.rejects(scoreText(scorer, { text: ' \n' }), /selection is empty/);
+    const asked = { prompt: 'The soup was', completion: ' good and warm.' };
+    assert.ok(Number.isFinite((await scoreText(scorer, 'Good and warm.')).reward));
+    const [row] = await scorer.score([asked]);
+    assert.deepEqual(await scoreText(scorer, asked.completion, asked), row);
+    await assert.rejects(scoreText(scorer, ' \n'), /selection is empty/);
   });
 });

@@ -1,4 +1,4 @@
-"""Golden values of tiny models of the Llama family, from Transformers and PEFT.
+"""Golden values of tiny models of the Llama family, from Transformers and PEFT. make_gpt2.py uses the functions here.
 
     pip install torch transformers peft tokenizers safetensors numpy
     python make_llama.py        rewrites llama.json, tied/, untied/, families.json and the families' folders beside this
@@ -26,6 +26,7 @@ from golden_json import number, numbers, write
 
 HERE = Path(__file__).resolve().parent
 MODULES = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj']
+MODULES_OF = {'gpt2': ['c_attn', 'c_proj', 'c_fc']}
 END = 2  # <|im_end|>: ends an answer, stands inside a prompt, and fills rows up: a mask made from ids is wrong
 ROWS = [('the cat<|im_end|> sat on', ' a warm mat.'), ('where is', ' it?')]
 PAIRS = [('the cat sat on a', ' warm mat.', ' bus, i am told, and left.'), ('where is it?', ' on the mat.', ' no!')]
@@ -64,16 +65,21 @@ WANTED_OF = {
     'biased': [f'{AT}.q_proj.bias', f'{AT}.k_proj.weight', f'{AT}.o_proj.bias'],
     'qwen2': [f'{AT}.q_proj.bias', f'{AT}.k_proj.bias', f'{AT}.v_proj.bias'],
     'qwen3': [f'{AT}.q_norm.weight', f'{AT}.k_norm.weight', f'{AT}.k_proj.weight'],
+    'gpt2': ['transformer.wpe.weight', 'transformer.h.0.attn.c_attn.weight', 'transformer.h.1.ln_2.bias'],
 }
+ADAPTED = ['model.layers.0.self_attn.q_proj.lora_A', 'model.layers.1.self_attn.v_proj.lora_B',
+           'model.layers.0.mlp.down_proj.lora_B']
+ADAPTED_OF = {'gpt2': ['transformer.h.0.attn.c_attn.lora_A', 'transformer.h.1.attn.c_proj.lora_B',
+                       'transformer.h.0.mlp.c_proj.lora_A']}
+REWARDED = {'tied': ['model.layers.0.self_attn.k_proj.lora_B', 'model.layers.1.mlp.up_proj.lora_A'],
+            'gpt2': ['transformer.h.0.attn.c_attn.lora_B', 'transformer.h.1.mlp.c_fc.lora_A']}
 OLDER = ('tied', 'llama3')  # saved with the config keys of Transformers 4
 # Where the tokenizers of the families cut before merging, as their tokenizer.json files say it.
 WORDS = (r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+")
 
 
 def main():
-    torch.set_num_threads(1)
-    versions = {'torch': torch.__version__, 'transformers': transformers.__version__, 'peft': peft.__version__,
-                'tokenizers': tokenizers.__version__, 'numpy': numpy.__version__}
+    versions = begin()
     golden = {'versions': versions, 'script': 'make_llama.py', 'models': {}}
     for seed, (name, shape) in enumerate(VARIANTS.items()):
         golden['models'][name] = model(name, LlamaConfig(**COMMON, **shape), seed, WANTED)
@@ -85,6 +91,12 @@ def main():
     write(HERE / 'families.json', golden)
     size = sum(f.stat().st_size for f in HERE.rglob('*') if f.is_file() and '__pycache__' not in f.parts)
     print(f'{size / 1024:.0f} KiB in all')
+
+
+def begin():
+    torch.set_num_threads(1)
+    return {'torch': torch.__version__, 'transformers': transformers.__version__, 'peft': peft.__version__,
+            'tokenizers': tokenizers.__version__, 'numpy': numpy.__version__}
 
 
 def model(name, config, seed, wanted):
@@ -153,6 +165,9 @@ def save_base(folder, config, seed, name):
 
 def load(folder, kind=AutoModelForCausalLM, **options):
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager', **options).eval()
+    if folder.name == 'gpt2':
+        assert model.config.activation_function == 'gelu_new'
+        return model
     want = VARIANTS.get(folder.name) or FAMILIES[folder.name][2]
     found = model.config.rope_parameters
     assert all(found[key] == value for key, value in want['rope_parameters'].items()), found
@@ -166,7 +181,8 @@ def load(folder, kind=AutoModelForCausalLM, **options):
 
 
 def lora(model, task, seed, **options):
-    config = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=MODULES, task_type=task, **options)
+    modules = MODULES_OF.get(model.config.model_type, MODULES)
+    config = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=modules, task_type=task, **options)
     model = get_peft_model(model, config)
     rng = numpy.random.default_rng(seed)
     for _, p in sorted((n, p) for n, p in model.named_parameters() if p.requires_grad):
@@ -281,9 +297,8 @@ def measure(folder, name, seed, wanted):
                          'lastLogits': [numbers(logits[r, n - 1]) for r, n in enumerate(lengths)],
                          'logps': [numbers(l) for l in logps], 'greedy': greedy(tuned, batch),
                          'mergedDifference': number((merged - logits)[mask.bool()].abs().max()),
-                         **gradients(tuned, loss, ['base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight',
-                                                   'base_model.model.model.layers.1.self_attn.v_proj.lora_B.weight',
-                                                   'base_model.model.model.layers.0.mlp.down_proj.lora_B.weight'])}
+                         **gradients(tuned, loss, [f'base_model.model.{adapted}.weight'
+                                                   for adapted in ADAPTED_OF.get(name, ADAPTED)])}
     return golden
 
 
@@ -303,10 +318,12 @@ def reward(folder, seed):
     ids, mask, lengths, prompts = batch
     options = dict(kind=AutoModelForSequenceClassification, num_labels=1)
     model = lora(load(folder, **options), 'SEQ_CLS', seed, modules_to_save=['score'])
-    at = save_adapter(model, folder / 'reward', 'tied')
+    at = save_adapter(model, folder / 'reward', folder.name)
 
     # every position has a score; a row's is that of its last real token, whatever the padding is
-    hidden = model.base_model.model.model(input_ids=ids, attention_mask=mask).last_hidden_state
+    network = model.base_model.model
+    network = network.transformer if folder.name == 'gpt2' else network.model
+    hidden = network(input_ids=ids, attention_mask=mask).last_hidden_state
     scores = model.base_model.model.score(hidden)[torch.arange(len(lengths)), torch.tensor(lengths) - 1, 0]
     again = PeftModel.from_pretrained(load(folder, **options), folder / 'reward').eval()
     alone = torch.cat([again(input_ids=ids[r:r + 1, :n]).logits[0] for r, n in enumerate(lengths)])
@@ -318,9 +335,8 @@ def reward(folder, seed):
                      'completions': [c for _, chosen, rejected in PAIRS for c in (chosen, rejected)],
                      'ids': ids.tolist(), 'mask': mask.tolist(), 'lengths': lengths, 'promptLengths': prompts},
             'scores': numbers(scores),
-            'bradleyTerry': gradients(model, loss, ['base_model.model.score.weight',
-                                                    'base_model.model.model.layers.0.self_attn.k_proj.lora_B.weight',
-                                                    'base_model.model.model.layers.1.mlp.up_proj.lora_A.weight'])}
+            'bradleyTerry': gradients(model, loss, ['base_model.model.score.weight', *[
+                f'base_model.model.{adapted}.weight' for adapted in REWARDED[folder.name]]])}
 
 
 if __name__ == '__main__':

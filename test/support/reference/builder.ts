@@ -124,6 +124,11 @@ export class ReferenceBuilder implements OpBuilder {
     return unary('silu', valueOf(x), (entry) => entry * sigmoid(entry));
   }
 
+  gelu(x: Tensor): Tensor {
+    const inner = (entry: number) => Math.sqrt(2 / Math.PI) * (entry + 0.044715 * entry ** 3);
+    return unary('gelu', valueOf(x), (entry) => 0.5 * entry * (1 + Math.tanh(inner(entry))));
+  }
+
   less(a: Tensor, b: Tensor | number): Tensor {
     return compare('less', valueOf(a), operand(b), (x, y) => x < y);
   }
@@ -212,6 +217,10 @@ export class ReferenceBuilder implements OpBuilder {
 
   rmsNorm(x: Tensor, gain: Tensor, epsilon: number): Tensor {
     return linear.rmsNorm('rmsNorm', valueOf(x), valueOf(gain), epsilon);
+  }
+
+  layerNorm(x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
+    return linear.layerNorm('layerNorm', valueOf(x), { gain: valueOf(gain), bias: valueOf(bias) }, epsilon);
   }
 
   rotary(x: Tensor, cos: Tensor, sin: Tensor): Tensor {

@@ -129,6 +129,32 @@ export function rmsNorm(op: string, x: Value, gain: Value, epsilon: number): Val
   );
 }
 
+/** (x − mean(x)) / √(variance(x) + ε) · gain + bias over the last axis. */
+export function layerNorm(
+  op: string,
+  x: Value,
+  { gain, bias }: { readonly gain: Value; readonly bias: Value },
+  epsilon: number,
+): Value {
+  expectType(op, [x, gain, bias], 'float32');
+  const width = x.shape[1];
+  if (x.shape.length !== 2 || [gain, bias].some(({ shape }) => shape.length !== 1 || shape[0] !== width)) {
+    const shapes = [x.shape, gain.shape, bias.shape];
+    throw new ShapeError(op, shapes, 'x must be a matrix, gain and bias as long as its rows');
+  }
+  return makeValue(
+    x.shape,
+    x.data.map((entry, position) => {
+      const start = position - (position % width);
+      const row = x.data.subarray(start, start + width);
+      const mean = total(row) / width;
+      const variance = total(row.map((other) => (other - mean) ** 2)) / width;
+      const normal = (entry - mean) / Math.sqrt(variance + epsilon);
+      return normal * gain.data[position % width] + bias.data[position % width];
+    }),
+  );
+}
+
 /** (x₁, x₂) → (x₁ cos − x₂ sin, x₂ cos + x₁ sin) of the halves x₁ and x₂ of the last axis. */
 export function rotary(op: string, x: Value, cos: Value, sin: Value): Value {
   const shapes = [x.shape, cos.shape, sin.shape];

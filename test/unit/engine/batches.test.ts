@@ -1,5 +1,13 @@
 import assert from 'node:assert/strict';
-import { type Bucket, bucketFor, type PackedBatch, pack, type Row } from '../../../server/engine/batches.ts';
+import {
+  type Bucket,
+  bucketFor,
+  cheapestLines,
+  type PackedBatch,
+  pack,
+  type Row,
+  suitedTo,
+} from '../../../server/engine/batches.ts';
 import { uniform } from '../../../server/engine/random.ts';
 
 /** Rows of the given lengths whose ids say row and place; every second place is read. */
@@ -104,5 +112,35 @@ describe('batches', () => {
       /Row 1 has 40 tokens and 20 reads; the bucket holds 32/,
     );
     assert.throws(() => pack(rowsOf([10]), { batch: 1, time: 32, reads: 4 }), RangeError);
+  });
+
+  it('have as many lines as cost least: no half empty micro-batch', () => {
+    // 8 rows, one a line: two passes of 4 instead of 6 and 2.
+    assert.equal(
+      cheapestLines(6, (lines) => Math.ceil(8 / lines)),
+      4,
+    );
+    assert.equal(
+      cheapestLines(12, (lines) => Math.ceil(33 / lines)),
+      11,
+    );
+    assert.equal(
+      cheapestLines(8, (lines) => Math.ceil(8 / lines)),
+      8,
+      'fewer passes where the lines are the same',
+    );
+  });
+
+  it('suited to groups hold every row of each, and any one row', () => {
+    const groups = [rowsOf([100, 150, 90, 100, 120, 100, 95, 101]), rowsOf(randomLengths(8, 150))];
+    const wide = bucketFor(groups.flat(), 1024);
+    assert.equal(wide.batch, 6);
+    const suited = suitedTo(groups, wide);
+    assert.equal(suited.batch, 4);
+    assert.ok(suited.reads <= wide.reads);
+    for (const rows of groups) assertHolds(pack(rows, suited), rows, suited);
+    const longest = groups.flat().toSorted((a, b) => b.reads.length - a.reads.length)[0];
+    assertHolds(pack([longest], suited), [longest], suited);
+    assert.deepEqual(suitedTo([[]], wide), { ...wide, reads: 256 });
   });
 });

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { exportModel } from '../../../server/engine/export.ts';
-import { packageRoot } from '../../../server/paths.ts';
 import type { ExportFormat } from '../../../server/protocol/engine.ts';
 import { relativeError } from '../../support/close.ts';
 import { goldenFolder, goldenModels } from '../../support/goldenModels.ts';
+import { askPeer, noPeer, peerPython } from '../../support/peer/peer.ts';
 import { skip } from '../../support/skip.ts';
 import { resultOf } from '../../support/stages.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -21,10 +20,8 @@ describe('exported models, read by Transformers and the package gguf', () => {
   const tolerances: Readonly<Record<ExportFormat, number>> = { safetensors: 1e-2, 'gguf-f16': 5e-3, 'gguf-q8_0': 5e-2 };
 
   it('give the logits of the adapter on its base', async function () {
-    const python = process.env.PALATE_PEER_PYTHON;
-    if (python === undefined) {
-      skip(this, 'PALATE_PEER_PYTHON names no Python with torch, transformers and gguf');
-    }
+    const python = peerPython();
+    if (python === undefined) skip(this, noPeer);
     this.timeout(300_000);
     const made: { name: string; format: ExportFormat; path: string }[] = [];
     for (const { name } of goldenModels) {
@@ -41,18 +38,12 @@ describe('exported models, read by Transformers and the package gguf', () => {
       const { ids, lengths } = golden(name).rows;
       return { path, base: join(goldenFolder, name), ids: ids.map((row, k) => row.slice(0, lengths[k])) };
     });
-    const script = join(packageRoot(), 'test/support/peer/read_export.py');
-    const { status, stdout, stderr } = spawnSync(python, ['-B', script], {
-      input: JSON.stringify(request),
-      encoding: 'utf8',
-    });
-    assert.equal(status, 0, stderr);
-    const answers = JSON.parse(stdout) as Answer[];
+    const answers = askPeer<Answer[]>(python, 'read_export.py', request);
     for (const [k, { name, format }] of made.entries()) {
       const error = relativeError(answers[k].logits.flat(), golden(name).adapter.lastLogits.flat());
       assert.ok(error <= tolerances[format], `${name} as ${format}: off by ${error}`);
       if (format === 'safetensors') continue;
-      const architecture = name.startsWith('qwen') ? name : 'llama';
+      const architecture = /^(qwen|gpt)/.test(name) ? name : 'llama';
       assert.equal(answers[k].fields?.['general.architecture'], architecture);
       assert.equal(answers[k].fields?.['tokenizer.ggml.eos_token_id'], 2);
       assert.equal(answers[k].types?.['output_norm.weight'], 'F32');

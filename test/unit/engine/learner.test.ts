@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { scoreName } from '../../../models/heads.ts';
-import { weightShapes } from '../../../models/llama.ts';
+import { weightShapes } from '../../../models/network.ts';
 import { initialParameters, Learner, type Trained, trainedLayout } from '../../../server/engine/learner.ts';
 import { Model } from '../../../server/engine/model.ts';
 import { freshOptimiser } from '../../../server/engine/optimiser.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { linearModules, llama, outputMatrix, tokenInputs } from '../../../models/llama.ts';
+import { llamaModules } from '../../../models/llama.ts';
+import { hiddenStates, outputMatrix, tokenInputs } from '../../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
 import { type Answer, generate } from '../../../server/engine/generation/generate.ts';
 import { initialParameters, Learner, trainedLayout } from '../../../server/engine/learner.ts';
@@ -113,7 +114,7 @@ describe('SmolLM2-135M-Instruct, golden values of Transformers and PEFT', () => 
         .filter(([name]) => name.startsWith('gradient/'))
         .map(([name, values]) => [name, Math.sqrt(values.reduce((sum, value) => sum + value * value, 0))]),
     );
-    assert.equal(norms.size, 2 * linearModules.length * model.config.layers);
+    assert.equal(norms.size, 2 * llamaModules.length * model.config.layers);
     assert.ok(Object.keys(gradients).length > 0);
     for (const [name, { norm, first8 }] of Object.entries(gradients)) {
       const key = `gradient/base_model.model.${name}`;
@@ -187,7 +188,7 @@ async function runRow(
   const { ids, reads } = response.length > 0 ? predictionRow(sequence) : { ids: sequence.prompt, reads: [] };
   const build = (ops: OpBuilder): Record<string, Tensor> => {
     const context = adapterContext(ops, adapter?.lora);
-    const hidden = llama(context, model.config, tokenInputs(ops, 1, ids.length)); // [T, D]
+    const hidden = hiddenStates(context, model.config, tokenInputs(ops, 1, ids.length)); // [T, D]
     const matrix = outputMatrix(context, model.config);
     assert.ok(isFrozen(matrix));
     if (reads.length === 0) return { logits: ops.frozenLinear(hidden, matrix) };

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { comparisonId, readComparisonId } from '../../../server/feedback/comparisonId.ts';
-import { draw } from '../../../server/feedback/draws.ts';
+import { drawsOf } from '../../../server/feedback/draws.ts';
 import { isPaired, pairCount, pairsOf } from '../../../server/feedback/pairing.ts';
 
 describe('pairs of responses to one prompt', () => {
@@ -35,9 +35,11 @@ describe('pairs of responses to one prompt', () => {
 });
 
 describe('draws', () => {
-  const id = (k: number) => (k * 2654435761).toString(16).padStart(8, '0').slice(0, 8) + '0'.repeat(24);
-  const numbers = (purpose: 'sides' | 'repeat', seed: number, annotator: string) =>
-    Array.from({ length: 4000 }, (_, k) => draw(purpose, seed, annotator, [id(k), id(k + 1)]));
+  const word = (k: number) => Number.parseInt((k * 2654435761).toString(16).padStart(8, '0').slice(0, 8), 16);
+  const numbers = (purpose: 'sides' | 'repeat', seed: number, annotator: string) => {
+    const draw = drawsOf(purpose, seed, annotator);
+    return Array.from({ length: 4000 }, (_, k) => draw(word(k), word(k + 1)));
+  };
 
   it('are even, in [0, 1)', () => {
     const all = numbers('sides', 0, 'ann');
@@ -65,7 +67,7 @@ describe('draws', () => {
   });
 
   it('stay what they were: sides must not change between two versions', () => {
-    const value = draw('sides', 7, 'Änn', ['0123456789abcdef'.repeat(2), 'fedcba9876543210'.repeat(2)]);
+    const value = drawsOf('sides', 7, 'Änn')(0x01234567, 0xfedcba98);
     assert.equal(value.toFixed(8), '0.06834755');
   });
 });

@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { scalarHead, scoreName } from '../../../models/heads.ts';
 import type { NetworkContext } from '../../../models/layers.ts';
 import {
-  type LlamaConfig,
+  hiddenStates,
   linearModules,
-  llama,
+  type ModelConfig,
+  networkOf,
   outputMatrix,
-  rotaryNames,
-  rotaryTables,
   tokenInputs,
   weightShapes,
-} from '../../../models/llama.ts';
+} from '../../../models/network.ts';
 import { isFrozen, type OpBuilder, type Tensor } from '../../../models/ops.ts';
 import { compile } from '../../../server/engine/onnx/program.ts';
 import type { CompileOptions, Feeds } from '../../../server/engine/runtime.ts';
 import { checkAdapter, readAdapter } from '../../../server/engine/weights/adapters.ts';
+import { turned } from '../../../server/engine/weights/gpt2Weights.ts';
 import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import type { BaseModel } from '../../../server/engine/weights/types.ts';
 import { type Differentiated, type GoldenRows, goldenFolder, goldenModels } from '../../support/goldenModels.ts';
@@ -25,9 +25,9 @@ import { ReferenceBuilder, valueOf } from '../../support/reference.ts';
 // gradients, judged by code that shares nothing with ours.
 
 for (const { name, model } of goldenModels) {
-  describe(`Llama family, golden values of the ${name} model`, () => {
+  describe(`golden values of the ${name} model`, () => {
     let loaded: BaseModel;
-    let config: LlamaConfig;
+    let config: ModelConfig;
     let feeds: Arrays;
     let adapted: Arrays;
     const completion = { ...completionPositions(model.rows).feeds, temperature: scalar(1) };
@@ -107,7 +107,7 @@ for (const { name, model } of goldenModels) {
         const context = (ops: OpBuilder): NetworkContext => ({ ops, train: 'base' });
         const inputs = { ...feeds, ...completion };
         const out = await run((ops) => completionLoss(context(ops), config, model.rows, recompute), inputs, options);
-        assertGradients(out, model.fullParameter);
+        assertGradients(out, asInMemory(config, model.fullParameter));
       });
     }
 
@@ -140,8 +140,8 @@ function withLora(ops: OpBuilder): NetworkContext {
 }
 
 /** [B·T, V] */
-function logitsOf(context: NetworkContext, config: LlamaConfig, rows: GoldenRows): Tensor {
-  const hidden = llama(context, config, tokenInputs(context.ops, rows.ids.length, rows.ids[0].length));
+function logitsOf(context: NetworkContext, config: ModelConfig, rows: GoldenRows): Tensor {
+  const hidden = hiddenStates(context, config, tokenInputs(context.ops, rows.ids.length, rows.ids[0].length));
   const output = outputMatrix(context, config);
   assert.ok(isFrozen(output));
   return context.ops.frozenLinear(hidden, output);
@@ -150,14 +150,14 @@ function logitsOf(context: NetworkContext, config: LlamaConfig, rows: GoldenRows
 /** The log-probability of each target, and the entropy of the distribution it was drawn from, each [P]. */
 function tokenOutputs(
   context: NetworkContext,
-  config: LlamaConfig,
+  config: ModelConfig,
   rows: GoldenRows,
   at: Positions,
   recompute = false,
 ) {
   const { ops } = context;
   const inputs = tokenInputs(ops, rows.ids.length, rows.ids[0].length);
-  const hidden = llama(context, config, inputs, { recompute });
+  const hidden = hiddenStates(context, config, inputs, { recompute });
   const read = ops.gatherRows(hidden, ops.input('read', [at.count], 'int32')); // [P, D]
   const output = outputMatrix(context, config);
   const temperature = ops.input('temperature', []);
@@ -169,7 +169,7 @@ function tokenOutputs(
 }
 
 /** Mean over the completion tokens of all rows, end tokens included. */
-function completionLoss(context: NetworkContext, config: LlamaConfig, rows: GoldenRows, recompute: boolean) {
+function completionLoss(context: NetworkContext, config: ModelConfig, rows: GoldenRows, recompute: boolean) {
   const { ops } = context;
   const at = completionPositions(rows);
   const { logps } = tokenOutputs(context, config, rows, at, recompute);
@@ -177,10 +177,10 @@ function completionLoss(context: NetworkContext, config: LlamaConfig, rows: Gold
 }
 
 /** Scores [B] of the last real tokens, and the loss of the pairs (0, 1), (2, 3), … */
-function pairLoss(context: NetworkContext, config: LlamaConfig, rows: GoldenRows) {
+function pairLoss(context: NetworkContext, config: ModelConfig, rows: GoldenRows) {
   const { ops } = context;
   const batch = rows.ids.length;
-  const hidden = llama(context, config, tokenInputs(ops, batch, rows.ids[0].length));
+  const hidden = hiddenStates(context, config, tokenInputs(ops, batch, rows.ids[0].length));
   const last = rows.lengths.map((length, row) => row * rows.ids[0].length + length - 1);
   const scores = scalarHead(ops, ops.gatherRows(hidden, ops.constant(last, [batch], 'int32')));
   const pairs = ops.reshape(scores, [batch / 2, 2]);
@@ -200,14 +200,15 @@ function integers(values: readonly number[], shape: readonly number[] = [values.
 }
 
 function baseFeeds({ config, weights }: BaseModel): Arrays {
-  const { cos, sin } = rotaryTables(config);
   const shape = [config.maxPositions, config.headWidth / 2];
-  const tables = { [rotaryNames.cos]: { shape, data: cos }, [rotaryNames.sin]: { shape, data: sin } };
+  const tables = Object.fromEntries(
+    Object.entries(networkOf(config).tables()).map(([name, data]) => [name, { shape, data }]),
+  );
   return { ...Object.fromEntries(weights), ...tables };
 }
 
 /** The tensors of a PEFT folder, and its LoRA scale. */
-function adapterFeeds(path: string, config: LlamaConfig): Arrays {
+function adapterFeeds(path: string, config: ModelConfig): Arrays {
   const adapter = readAdapter(join(goldenFolder, path));
   checkAdapter(adapter, config);
   return { ...Object.fromEntries(adapter.tensors), scale: scalar(adapter.alpha / adapter.rank) };
@@ -269,6 +270,15 @@ function realRows(
   const width = values.length / (ids.length * time);
   const tokens = lengths.flatMap((length, row) => choose({ length }).map((t) => row * time + t));
   return tokens.flatMap((token) => Array.from({ length: width }, (_, k) => values[token * width + k]));
+}
+
+/** Gradients in the orientation of Palate's matrices. */
+function asInMemory(config: ModelConfig, expected: Differentiated): Differentiated {
+  const gradients = Object.entries(expected.gradients).map(([name, { shape, values }]) => {
+    const { data } = turned(config, name, { shape, data: Float32Array.from(values) });
+    return [name, { shape, values: [...data] }] as const;
+  });
+  return { ...expected, gradients: Object.fromEntries(gradients) };
 }
 
 function assertGradients(out: Readonly<Record<string, Float32Array>>, expected: Differentiated): void {

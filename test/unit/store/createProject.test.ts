@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { reviewPrompts } from '../../../server/demo/reviews.ts';
 import { UserError } from '../../../server/errors.ts';
 import { createProject } from '../../../server/store/createProject.ts';
 import { findProject } from '../../../server/store/findProject.ts';
@@ -25,6 +26,19 @@ describe('a new project', () => {
     assert.equal(queue.empty, 'noResponses');
     assert.match(queue.settings.guidelines, /^# Guidelines/);
     await store.close();
+  });
+
+  it('asks for reviews where the model is the embedded one, which knows nothing else, and any other for more', async () => {
+    const known = new Set(reviewPrompts('train'));
+    const asked = (name: string) => read(name, 'prompts', 'prompts.jsonl').trim().split('\n');
+    await createProject(folder('reviews'));
+    assert.ok(asked('reviews').every((line) => known.has(JSON.parse(line).prompt)));
+    assert.match(read('reviews', 'guidelines.md'), /review/);
+    temporary.write('base.gguf', '');
+    await createProject(folder('instructions'), join(temporary.path, 'base.gguf'));
+    assert.equal(asked('instructions').length, 20);
+    assert.ok(asked('instructions').every((line) => !known.has(JSON.parse(line).prompt)));
+    assert.doesNotMatch(read('instructions', 'guidelines.md'), /review/);
   });
 
   it('is refused where there is one', async () => {

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { projectSchemaText, schemaFile } from '../../../scripts/support/projectSchema.ts';
 import { UserError } from '../../../server/errors.ts';
 import { packageRoot } from '../../../server/paths.ts';
-import { readProjectConfig, resolveModel } from '../../../server/store/projectConfig.ts';
+import { readProjectConfig } from '../../../server/store/projectConfig.ts';
 import { projects, rowsOf } from '../../support/project.ts';
 
 describe('palate.json', () => {
@@ -15,8 +14,16 @@ describe('palate.json', () => {
     const { usable, error, newer } = await readProjectConfig(project().folder);
     assert.deepEqual([error, newer], [undefined, false]);
     assert.deepEqual([usable.model, usable.engine, usable.device, usable.seed], ['embedded', 'onnx', 'auto', 0]);
+    assert.deepEqual([usable.precision, usable.stages.sft.recompute], ['float32', false]);
     assert.deepEqual(usable.generate, { samples: 2, maxNewTokens: 128, temperature: 1 });
-    assert.deepEqual(usable.compare, { scale: 4, aspects: [], guidelines: 'guidelines.md', repeat: 0.05, seed: 0 });
+    assert.deepEqual(usable.compare, {
+      scale: 4,
+      aspects: [],
+      guidelines: 'guidelines.md',
+      repeat: 0.05,
+      seed: 0,
+      tellGold: true,
+    });
     assert.deepEqual([usable.stages.sft.epochs, usable.stages.reward.epochs, usable.stages.ppo.iterations], [1, 2, 10]);
   });
 
@@ -37,6 +44,8 @@ describe('palate.json', () => {
       /stages\.sft\.learningRate should be more than 0, not 0/,
     ],
     ['{ "version": 1, "compare": { "scale": 5 } }', /compare\.scale should be 2 or 4 or 6 or 8, not 5/],
+    ['{ "version": 1, "precision": "int4" }', /precision should be "float32" or "int8-base", not "int4"/],
+    ['{ "version": 1, "stages": { "sft": { "recompute": "some" } } }', /recompute should be .*"cheap", not "some"/],
     ['{ "version": 1, "engine": "torch" }', /engine should be "onnx" or "tensorflow", not "torch"/],
     ['{ "version": 1, "model": "" }', /model should be/],
     ['{}', /version is missing/],
@@ -99,11 +108,7 @@ describe('palate.json', () => {
     assert.equal((await store.config()).compare.seed, 8, 'and is right again when it is');
   });
 
-  it('names the model from its own folder, the home folder, or the embedded one', async () => {
-    assert.equal(resolveModel('/p', 'embedded'), join(packageRoot(), 'models', 'tiny'));
-    assert.equal(resolveModel('/p', 'm/x.gguf'), '/p/m/x.gguf');
-    assert.equal(resolveModel('/p', '/abs'), '/abs');
-    assert.equal(resolveModel('/p', '~/m'), join(homedir(), 'm'));
+  it('says which model is not there', async () => {
     const files = project({ 'palate.json': '{ "version": 1, "model": "absent.gguf" }' });
     const { problems } = await (await files.open()).info();
     assert.match(problems[0], /^palate\.json: model is "absent\.gguf", but there is no .*absent\.gguf\. Give/);
@@ -121,7 +126,7 @@ describe('the schema of palate.json', () => {
       for (const [key, child] of Object.entries((node.properties ?? {}) as Record<string, Record<string, unknown>>)) {
         const place = `${path}.${key}`;
         if (typeof child.description !== 'string') problems.push(`${place} has no description`);
-        const mayLack = /\.(\$schema|version|klTarget|maxApproximateKl)$/.test(place);
+        const mayLack = /\.(\$schema|version|klTarget|maxApproximateKl|targetModules)$/.test(place);
         if (!('default' in child) && !mayLack) problems.push(`${place} has no default`);
         walk(child, place);
       }

@@ -107,6 +107,24 @@ describe('a line as the store writes it', () => {
     );
   });
 
+  it('is read where it stands, and nothing behind its end', () => {
+    const [line] = fc.sample(lines.filter(readAlike), { numRuns: 1, seed: 1 });
+    const bytes = Buffer.from(`${line}\n${line}\n`);
+    const [start, end] = [line.length + 1, 2 * line.length + 1];
+    const alone = structuredClone(readWrittenLine(Buffer.from(line)));
+    assert.ok(alone !== undefined);
+    assert.deepEqual({ ...readWrittenLine(bytes, start, end) }, alone);
+    for (const [from, to] of [
+      [start, end - 1],
+      [start, start + 100],
+      [start, start],
+      [start, end + 1],
+      [start + 1, end],
+    ]) {
+      assert.equal(readWrittenLine(bytes, from, to), undefined, `${from}–${to}`);
+    }
+  });
+
   it('is left to the parser where only a parser knows what to say', () => {
     const [prompt, first, second] = ['1', '2', '3'].map((digit) => digit.repeat(32));
     const whole = {

@@ -113,6 +113,55 @@ describe('looks of the comparison panel', () => {
     });
   }
 
+  for (const scale of [2, 4, 8] as const) {
+    it(`keys stand at the same place of every choice, and choices are equally wide: scale of ${scale}`, async () => {
+      panel = await openCompare(held.browser, new CompareHost([textComparison('p1')], { scale }));
+      const { page } = panel;
+      for (let width = 600; width <= 2000; width += 100) {
+        await page.setViewportSize({ width, height: 800 });
+        const rows = await page.evaluate<{ width: number; under: boolean; gap: number; middle: number }[][]>(`
+          ['.steps', '.ties'].map((part) => [...document.querySelectorAll(part + ' .radio')].map((radio) => {
+            const box = radio.getBoundingClientRect();
+            const label = radio.querySelector('.radio-label').getBoundingClientRect();
+            const keys = radio.querySelector('.keys').getBoundingClientRect();
+            return {
+              width: box.width,
+              under: keys.top >= label.bottom,
+              gap: Math.round(box.bottom - keys.bottom),
+              middle: Math.round(Math.abs((keys.left + keys.right - box.left - box.right) / 2)),
+            };
+          }))`);
+        for (const row of rows) {
+          const at = `${width}: ${JSON.stringify(row)}`;
+          const widths = row.map((one) => one.width);
+          assert.ok(Math.max(...widths) - Math.min(...widths) < 1, at);
+          assert.ok(
+            row.every(({ under, gap, middle }) => under && gap === row[0].gap && middle <= 1),
+            at,
+          );
+        }
+      }
+    });
+  }
+
+  it('a notice covers nothing of the answers', async () => {
+    const long = 'A line.\n\n'.repeat(80);
+    const host = new CompareHost([textComparison('p1', 'Q?', [long, long]), textComparison('p2')]);
+    panel = await openCompare(held.browser, host);
+    host.before = (method) => {
+      if (method === 'decide') throw new Error('The disk is full.');
+    };
+    await panel.page.keyboard.press('1');
+    await panel.page.waitForSelector('.notice:not([hidden])');
+    const notice = (await panel.page.locator('.notice').boundingBox())!;
+    for (const pane of await panel.page.locator('.pane').all()) {
+      const box = (await pane.boundingBox())!;
+      assert.ok(box.y + box.height <= notice.y, JSON.stringify([box, notice]));
+    }
+    const deck = (await panel.page.locator('.deck').boundingBox())!;
+    assert.ok(notice.y + notice.height <= deck.y + 1);
+  });
+
   for (const [width, height] of [
     [320, 640],
     [320, 256],

@@ -157,6 +157,56 @@ describe('pictures in the comparison panel', () => {
     assert.equal(host.decisions[0].choice, 'i1-one');
   });
 
+  it('change places while the button is held, which prints the key', async () => {
+    const page = await open();
+    await bothAreThere();
+    const tool = page.locator('button:has-text("Hold to flip")');
+    assert.equal(await tool.locator('kbd').innerText(), 'F');
+    const box = (await tool.boundingBox())!;
+    await page.mouse.move(box.x + 5, box.y + 5);
+    await page.mouse.down();
+    assert.deepEqual(
+      (await seen()).map(({ src }) => src),
+      ['two.png', 'one.png'],
+    );
+    await page.mouse.move(5, 5);
+    await page.mouse.up();
+    assert.deepEqual(
+      (await seen()).map(({ src }) => src),
+      ['one.png', 'two.png'],
+    );
+    assert.equal(host.count('decide'), 0);
+  });
+
+  it('are several a response: a button and its key show the next of both', async () => {
+    const page = await open();
+    await bothAreThere();
+    assert.equal(await page.locator('button:has-text("Next picture")').count(), 0);
+    await page.keyboard.press('n');
+    assert.deepEqual((await seen()).length, 2);
+    for (const { parts } of host.comparisons[0].shown) {
+      (parts as unknown[]).push({ ...parts[0], path: 'two.png' });
+    }
+    await panel.reload();
+    await pairIsPainted(panel, 'i1');
+    await bothAreThere();
+    assert.equal(await page.locator('button:has-text("Next picture") kbd').innerText(), 'N');
+    await page.keyboard.press('n');
+    await page.waitForSelector('.side-a img[src$="two.png"]');
+    await page.waitForSelector('.side-b img[src$="two.png"]');
+    await page.keyboard.press('n');
+    await page.waitForSelector('.side-a img[src$="one.png"]');
+  });
+
+  it('have squares behind what is transparent in them, and nothing around them', async () => {
+    const page = await open();
+    await bothAreThere();
+    const backgrounds = await page.evaluate<[string, string]>(`['.viewport', '.viewport img'].map(
+      (one) => getComputedStyle(document.querySelector(one)).backgroundImage)`);
+    assert.equal(backgrounds[0], 'none');
+    assert.match(backgrounds[1], /conic/);
+  });
+
   it('lie over one another, with a slider, or as their difference', async () => {
     const page = await open();
     await bothAreThere();

@@ -97,6 +97,7 @@ export class PicturePair implements PairView {
       fit: () => this.#look(whole),
       difference: () => mode('difference'),
       swipe: () => mode('swipe'),
+      nextPicture: () => this.#next(),
       raw: () => {
         this.#preferences.raw = !this.#preferences.raw;
         this.refresh();
@@ -146,11 +147,11 @@ export class PicturePair implements PairView {
       made.dataset.action = action;
       return made;
     };
-    const most = Math.max(...this.comparison.shown.map((response) => picturesOf(response).length));
     return element(
       'div',
       { class: 'tools', attributes: { role: 'group', 'aria-label': 'How pictures are shown' } },
-      most > 1 && button('Next picture', () => this.#next(most), { look: 'quiet' }),
+      this.#most > 1 && tool('Next picture', 'nextPicture'),
+      this.#flipTool(keys),
       tool('Swipe', 'swipe', false),
       tool('Difference', 'difference', false),
       tool('Fit', 'fit'),
@@ -158,6 +159,20 @@ export class PicturePair implements PairView {
       tool('Zoom out', 'zoomOut'),
       tool('Zoom in', 'zoomIn'),
     );
+  }
+
+  /** Pictures change places while it, or its key, is held. */
+  #flipTool(keys: CompareKeys): HTMLElement {
+    const made = button('Hold to flip', () => {}, { look: 'quiet', key: keys.flip });
+    made.addEventListener('pointerdown', (event) => {
+      if (event.button !== 0) return;
+      made.setPointerCapture(event.pointerId);
+      this.hold(true);
+    });
+    for (const end of ['pointerup', 'pointercancel', 'lostpointercapture'] as const) {
+      made.addEventListener(end, () => this.hold(false));
+    }
+    return made;
   }
 
   #setMode(mode: PictureMode): void {
@@ -184,8 +199,13 @@ export class PicturePair implements PairView {
     }
   }
 
-  #next(of: number): void {
-    this.#index = (this.#index + 1) % of;
+  get #most(): number {
+    return Math.max(...this.comparison.shown.map((response) => picturesOf(response).length));
+  }
+
+  #next(): void {
+    if (this.#most < 2) return;
+    this.#index = (this.#index + 1) % this.#most;
     this.#loaded.fill(undefined);
     this.#arrange();
     for (const side of [0, 1] as const) void this.#load(side);

@@ -64,6 +64,7 @@ export class Viewport {
       picture.style.width = `${size.width}px`;
       picture.style.height = `${size.height}px`;
       picture.style.transform = `translate(${left}px, ${top}px) scale(${scale})`;
+      picture.style.setProperty('--square', `${16 / scale}px`);
       picture.style.imageRendering = scale >= squares * pixel() ? 'pixelated' : 'auto';
       // The cut is given in the picture's own pixels, before it is scaled.
       picture.style.clipPath = from === undefined ? '' : `inset(0 0 0 ${(from * pane.width - left) / scale}px)`;

@@ -1,5 +1,14 @@
 import { type InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { type Build, type CompileOptions, fitted, type Output, type Runtime, type Session } from '../../runtime.ts';
+import {
+  type Build,
+  type CompileOptions,
+  type Feed,
+  fitted,
+  type Output,
+  type Runtime,
+  type Session,
+  type Slot,
+} from '../../runtime.ts';
 import { type CompiledGraph, compileGraph } from '../program.ts';
 import { openOnWebGpu, type WebGpuOptions } from './buffers.ts';
 import { deviceFailure } from './failures.ts';
@@ -21,7 +30,9 @@ export class WebGpuRuntime implements Runtime {
   }
 
   async compile(build: Build, options: CompileOptions = {}): Promise<Session> {
-    const graph = compileGraph(build, options);
+    if (options.precision === 'int8-base') throw new Error('WebGPU has no products of bytes.');
+    // Frozen matrices are in the GPU's memory once, for all graphs.
+    const graph = compileGraph(build, { ...options, packed: undefined });
     const kept = new Set(options.gradients === 'accumulate' ? ['gradients'] : (options.resident ?? []));
     try {
       const session = await openOnWebGpu(graph.bytes, graph.outputs.keys(), kept, this.options);
@@ -45,7 +56,7 @@ export class WebGpuRuntime implements Runtime {
       inputs: graph.inputs,
       outputs: graph.outputs,
       run: async (feeds, into = {}) => {
-        const fed = [...graph.inputs].map(([name, slot]) => ({ name, ...fitted(name, slot, feeds[name]) }));
+        const fed = [...graph.inputs].map(([name, slot]) => fedTo(name, slot, feeds[name]));
         try {
           const resident = await this.memory.resident(fed);
           const tensors = fed.map(({ name, data, shape }) => [name, resident.get(name) ?? this.fromHost(data, shape)]);
@@ -86,4 +97,10 @@ export class WebGpuRuntime implements Runtime {
     this.memory.traffic.fed += data.byteLength;
     return data instanceof Int32Array ? new OrtTensor('int32', data, shape) : new OrtTensor('float32', data, shape);
   }
+}
+
+function fedTo(name: string, slot: Slot, feed: Feed | undefined) {
+  const { data, shape } = fitted(name, slot, feed);
+  if (data instanceof Int8Array) throw new Error(`The input ${name} is int8: WebGPU has no products of bytes.`);
+  return { name, data, shape };
 }

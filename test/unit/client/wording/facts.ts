@@ -41,6 +41,7 @@ export function aForecast(change: Partial<TrainingForecast> = {}): TrainingForec
     memory: { needed: 8e8, available: 1.2e10 },
     problems: [],
     engine: 'onnx',
+    precision: 'float32',
     device: 'CPU',
     devices: [{ name: 'cpu', title: 'CPU', ready: true, message: 'works everywhere' }],
     engines: [

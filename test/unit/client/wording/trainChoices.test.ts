@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import {
   engineRows,
+  precisionRows,
   type ReviewAction,
   reviewRows,
   runRows,
   runToContinue,
   stageRows,
+  type TrainChoice,
   trainRequest,
 } from '../../../../client/wording/trainChoices.ts';
 import type { RunSummary } from '../../../../server/protocol/types.ts';
@@ -87,6 +89,22 @@ describe('what to train', () => {
     assert.match(onnx?.label ?? '', /check.*ONNX/);
     assert.match(tensorflow?.label ?? '', /circle-slash.*TensorFlow/);
     assert.equal(tensorflow?.detail, 'not set up');
+  });
+
+  it('a precision is said, can be changed, and each is explained', () => {
+    const label = (choice: TrainChoice) =>
+      reviewRows(choice, aForecast(), []).find(({ value }) => value === 'precision')?.label;
+    assert.match(label({ stage: 'sft' }) ?? '', /float32/);
+    assert.match(label({ stage: 'sft', precision: 'int8-base' }) ?? '', /int8/);
+    const [exact, bytes] = precisionRows(aForecast({ precision: 'int8-base' }));
+    assert.deepEqual([exact?.value, bytes?.value], ['float32', 'int8-base']);
+    assert.deepEqual([exact?.description, bytes?.description], [undefined, 'default']);
+    assert.match(bytes?.detail ?? '', /within 1 %.*CPU only/);
+    assert.deepEqual(trainRequest('/p', { stage: 'sft', precision: 'int8-base' }), {
+      project: '/p',
+      stage: 'sft',
+      precision: 'int8-base',
+    });
   });
 
   it('asks the server only for what was chosen', () => {

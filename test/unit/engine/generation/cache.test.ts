@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { masked } from '../../../../models/layers.ts';
-import { cacheNames } from '../../../../models/llama.ts';
+import { cacheNames } from '../../../../models/network.ts';
 import { KeyValueCache } from '../../../../server/engine/generation/cache.ts';
 import type { Output } from '../../../../server/engine/runtime.ts';
 import { tinyConfig } from '../../../support/tinyModel.ts';
@@ -48,12 +48,14 @@ function assertRow(cache: KeyValueCache, active: number, row: number, source: nu
   for (let layer = 0; layer < layers; layer++) {
     const { pastKey, pastValue } = cacheNames(layer);
     for (const [part, name] of [pastKey, pastValue].entries()) {
-      assert.deepEqual(feeds[name].shape, [active, keyValueHeads, capacity, headWidth]);
+      const inner = part === 0 ? [headWidth, capacity] : [capacity, headWidth];
+      assert.deepEqual(feeds[name].shape, [active, keyValueHeads, ...inner]);
       assert.equal(feeds[name].data.length, active * keyValueHeads * capacity * headWidth);
       for (let head = 0; head < keyValueHeads; head++)
         for (let t = 0; t < length; t++)
           for (let e = 0; e < headWidth; e++) {
-            const at = ((row * keyValueHeads + head) * capacity + t) * headWidth + e;
+            const at =
+              (row * keyValueHeads + head) * capacity * headWidth + (part === 0 ? e * capacity + t : t * headWidth + e);
             assert.equal(feeds[name].data[at], number({ row: source, head, t, e, layer, part }));
           }
     }

@@ -133,9 +133,29 @@ describe('generation', () => {
     };
     const given = [1, 1, 1, 3, 3, 1, 3, 0].map((k) => prompts[k]);
     await answers(given, {}, counting);
-    // 70, 32 and 5 tokens: three chunks of the longest alone need a second row, which is never empty of rows.
-    assert.deepEqual(rows, [3, 2, 2]);
+    // 70, 32 and 5 tokens: of three chunks the last two are the longest prompt's alone.
+    assert.deepEqual(rows, [3, 1, 1]);
     await counting.release();
+  });
+
+  it('packs the base for single tokens, where half of the budget holds it', async () => {
+    const answersWith = async (options: { readonly sessionBytes?: number }) => {
+      const watched = new Model(base, options);
+      const reads = new Map<string, boolean>();
+      const session = watched.session.bind(watched);
+      watched.session = async (key, ...rest) => {
+        const opened = await session(key, ...rest);
+        reads.set(key.split('/')[1], opened.inputs.has('model.layers.0.self_attn.q_proj.weight'));
+        return opened;
+      };
+      const made = await answers(prompts, { sampling: 'greedy' }, watched);
+      await watched.release();
+      return { reads, ids: made.map(({ ids }) => ids) };
+    };
+    const [ample, scarce] = [await answersWith({}), await answersWith({ sessionBytes: 1000 })];
+    assert.deepEqual([ample.reads.get('32'), ample.reads.get('1')], [true, false]);
+    assert.deepEqual([scarce.reads.get('32'), scarce.reads.get('1')], [true, true]);
+    assert.deepEqual(scarce.ids, ample.ids);
   });
 
   it('draws by seed, round and place alone: cutting the list changes nothing', async () => {

@@ -317,11 +317,8 @@ describe('trainRun', () => {
   it('another number of threads is told, not refused', async () => {
     await sit({ stopAt: atStep('sft', 2) });
     const { events } = await sit({ params: { resume: true }, plan: (plan) => ({ ...plan, threads: 2 }) });
-    assert.ok(
-      events.some(
-        (event) => event.kind === 'notice' && /started with 1 threads and goes on with 2/.test(event.message),
-      ),
-    );
+    const isTold = (message: string) => /started with 1 threads and goes on with 2/.test(message);
+    assert.ok(events.some((event) => event.kind === 'notice' && isTold(event.message)));
   });
 
   it('another engine is told, not refused', async () => {
@@ -334,6 +331,12 @@ describe('trainRun', () => {
           /on the engine onnx and goes on with tensorflow: its last digits/.test(event.message),
       ),
     );
+  });
+
+  it('another precision is refused', async () => {
+    await sit({ stopAt: atStep('sft', 2) });
+    const resumed = sit({ params: { resume: true }, plan: (plan) => ({ ...plan, precision: 'int8-base' }) });
+    await assert.rejects(resumed, /with something else:\n {2}sft precision: float32 in the run, int8-base now/);
   });
 
   it('a stale checkpoint of a run whose manifest was removed is not gone on with', async () => {

@@ -102,8 +102,8 @@ describe('KL divergence', () => {
 
 describe('the rewards of a rollout', () => {
   const responses = [
-    { prompt: [1], response: [2, 3], finished: true },
-    { prompt: [1, 4], response: [5], finished: false },
+    { prompt: [1], response: [2, 3], finished: true, samplerLogps: [-1, -2 - Math.log(1.5)] },
+    { prompt: [1, 4], response: [5], finished: false, samplerLogps: [-3 - Math.log(9)] },
   ];
   const judged = {
     oldLogps: [Float32Array.of(-1, -2), Float32Array.of(-3)],
@@ -135,6 +135,17 @@ describe('the rewards of a rollout', () => {
       plain.map((value) => (value - mean) / deviation + mean),
       1e-5,
     );
+  });
+
+  it('weigh min(cap, π / μ) a token where the sampler was another, and the figures of the weights are told', () => {
+    const { advantages, metrics } = finishRollout(responses, judged, [3, -2], { ...options, importanceCap: 2 });
+    assertClose(advantages, [plain[0], 1.5 * plain[1], 2 * plain[2]], 1e-5);
+    const ratio = (figure: string) => metrics[`sampling/importance_sampling_ratio/${figure}`];
+    assertClose(['min', 'mean', 'max', 'capped'].map(ratio), [1, 1.5, 2, 1 / 3], 1e-6);
+    const difference = (figure: string) => metrics[`sampling/sampling_logp_difference/${figure}`];
+    assertClose(['mean', 'max'].map(difference), [Math.log(1.5 * 9) / 3, Math.log(9)], 1e-6);
+    const uncorrected = finishRollout(responses, judged, [3, -2], options);
+    assert.ok(!Object.keys(uncorrected.metrics).some((name) => name.startsWith('sampling/')));
   });
 
   it('are told: mean KL of a response, its price, entropy, ends', () => {

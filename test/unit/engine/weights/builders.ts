@@ -1,6 +1,6 @@
 import type { LlamaConfig } from '../../../../models/llama.ts';
 import type { OpenFile } from '../../../../server/engine/weights/files.ts';
-import { llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
+import { namedShapes } from '../../../../server/engine/weights/shapes.ts';
 import type { WeightTensor } from '../../../../server/engine/weights/types.ts';
 import { UserError } from '../../../../server/errors.ts';
 
@@ -25,7 +25,7 @@ export const smallConfig: LlamaConfig = {
 export function smallWeights(config: LlamaConfig = smallConfig, seed = 1): Map<string, WeightTensor> {
   let state = seed;
   return new Map(
-    llamaWeightShapes(config).map(({ name, shape }) => {
+    namedShapes(config).map(({ name, shape }) => {
       const data = new Float32Array(shape.reduce((product, size) => product * size, 1));
       for (let i = 0; i < data.length; i++) {
         state = (state * 1103515245 + 12345) % 2147483648;

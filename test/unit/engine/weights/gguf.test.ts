@@ -8,8 +8,9 @@ import {
   joinRotaryPairs,
   splitRotaryPairs,
 } from '../../../../server/engine/weights/ggufNames.ts';
-import { llamaWeightShapes } from '../../../../server/engine/weights/llamaWeights.ts';
+import { namedShapes } from '../../../../server/engine/weights/shapes.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import {
   ggufBytes,
   ggufTensors,
@@ -34,7 +35,7 @@ function configWith(...changes: Metadata) {
 
 function configOf(bytes: Uint8Array) {
   const file = memoryFile(bytes);
-  return ggufConfig(readGguf(file), file);
+  return llamaConfig(ggufConfig(readGguf(file), file));
 }
 
 const tensors = (config = smallConfig) => ggufTensors(smallWeights(config), config);
@@ -107,7 +108,7 @@ describe('GGUF', () => {
   it("gives every family's tensors names that lead back, and q and k of Llama alone an order of their own", () => {
     for (const [family, config] of [...Object.entries(smallFamilies), ['llama', smallConfig] as const]) {
       const name = family === 'biased' ? 'llama' : (family as 'llama' | 'qwen2' | 'qwen3');
-      for (const { name: weight } of llamaWeightShapes(config)) {
+      for (const { name: weight } of namedShapes(config)) {
         const inFile = ggufName(weight, name);
         assert.ok(inFile !== undefined, weight);
         assert.equal(huggingFaceName(inFile, name), weight);
@@ -163,7 +164,8 @@ describe('GGUF', () => {
       [['general.type', STRING, 'adapter'], /general\.type is "adapter"/],
       [['split.count', U32, 3], /one of 3 parts/],
       [['llama.rope.scaling.type', STRING, 'yarn'], /llama\.rope\.scaling\.type is "yarn": this way of scaling/],
-      [['llama.attention.sliding_window', U32, 4096], /sliding_window is 4,096/],
+      [['llama.attention.sliding_window', F32, 0.5], /sliding_window is 0\.5/],
+      [['llama.attention.sliding_window', STRING, '16'], /sliding_window is "16"; one number is expected/],
       [['llama.expert_count', U32, 8], /expert_count is 8/],
       [['llama.attention.causal', BOOL, false], /attention\.causal is false/],
       [['llama.rope.dimension_sections', U32, [1, 1, 2, 0]], /dimension_sections is a list of 4/],
@@ -178,6 +180,11 @@ describe('GGUF', () => {
     ];
     for (const [change, pattern] of cases) assert.throws(() => configWith(change), refused(pattern), String(change));
     assert.equal(configWith(['llama.rope.scaling.type', STRING, 'none']).layers, 2);
+    const windows = [0, 16, 4096].map((window) => configWith(['llama.attention.sliding_window', U32, window]));
+    assert.deepEqual(
+      windows.map(({ maxPositions }) => maxPositions),
+      [64, 16, 64],
+    );
   });
 
   it('refuses strange tensors, by name', () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { LlamaConfig, RopeScaling } from '../../../../models/llama.ts';
 import { readHuggingFaceConfig, toHuggingFaceConfig } from '../../../../server/engine/weights/huggingface.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { smallConfig, smallFamilies } from './builders.ts';
 
@@ -14,7 +15,7 @@ describe('Hugging Face config.json', () => {
   const read = (content: unknown): LlamaConfig => {
     mkdirSync(join(folder.path, 'model'), { recursive: true });
     folder.write('model/config.json', typeof content === 'string' ? content : JSON.stringify(content));
-    return readHuggingFaceConfig(join(folder.path, 'model'));
+    return llamaConfig(readHuggingFaceConfig(join(folder.path, 'model')));
   };
   const readWith = (changes: Record<string, unknown>) => read({ ...toHuggingFaceConfig(smallConfig), ...changes });
 
@@ -106,7 +107,36 @@ describe('Hugging Face config.json', () => {
     const qwen = { model_type: 'qwen2', sliding_window: 4096, use_sliding_window: false, max_window_layers: 21 };
     assert.equal(readWith({ ...qwen, layer_types: ['full_attention', 'full_attention'] }).attentionBias, 'qkv');
     assert.equal(readWith({ model_type: 'qwen3', head_dim: undefined }).headWidth, 128);
-    assert.throws(() => readWith({ ...qwen, use_sliding_window: true }), refused(/use_sliding_window is true/));
+  });
+
+  it('reads a model with sliding windows as one with as many positions, in which they change nothing', () => {
+    const positions = (changes: Record<string, unknown>) => readWith(changes).maxPositions;
+    const qwen = { model_type: 'qwen2', use_sliding_window: true };
+    const sliding = ['full_attention', 'sliding_attention'];
+    assert.equal(positions({ sliding_window: 48 }), 48);
+    assert.equal(positions({ sliding_window: 4096 }), 64, 'wider than the context');
+    assert.equal(positions({ sliding_window: null }), 64);
+    assert.equal(positions({ ...qwen, sliding_window: 16 }), 16);
+    assert.equal(positions({ ...qwen, use_sliding_window: false, sliding_window: 16 }), 64);
+    assert.equal(positions({ ...qwen, max_position_embeddings: 8192 }), 4096, "Transformers' own width");
+    const mistral = { model_type: 'mistral', max_position_embeddings: 8192 };
+    assert.equal(positions({ ...mistral, sliding_window: null }), 8192);
+    assert.equal(positions(mistral), 4096, "Transformers' own width");
+    assert.equal(positions({ model_type: 'qwen3', layer_types: sliding, sliding_window: 16 }), 16);
+    const scaled = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
+    const { ropeScaling } = readWith({ sliding_window: 16, rope_scaling: scaled });
+    assert.equal(ropeScaling?.type === 'llama3' && ropeScaling.originalPositions, 64, 'as the whole context says');
+    const cases: [Record<string, unknown>, RegExp][] = [
+      [{ layer_types: sliding }, /sliding_window is missing: the attention slides/],
+      [{ ...qwen, sliding_window: null }, /sliding_window is null: the attention slides/],
+      [{ sliding_window: -1 }, /sliding_window is -1/],
+      [{ sliding_window: 0 }, /sliding_window is 0/],
+      [{ sliding_window: '4096' }, /sliding_window is "4096"/],
+      [{ ...qwen, use_sliding_window: 'yes' }, /use_sliding_window is "yes"/],
+      [{ layer_types: 'full_attention' }, /layer_types is "full_attention": a list/],
+    ];
+    for (const [changes, pattern] of cases)
+      assert.throws(() => readWith(changes), refused(pattern), JSON.stringify(changes));
   });
 
   it('refuses other models and what is not built, naming the key', () => {
@@ -118,11 +148,9 @@ describe('Hugging Face config.json', () => {
       [{ rope_scaling: { type: 'yarn', factor: 2 } }, /rope_scaling\.type is "yarn": /],
       [{ rope_parameters: { rope_type: 'mystery' } }, /rope_parameters\.rope_type is "mystery"/],
       [{ rope_scaling: { rope_type: 'default', mrope_section: [2, 1, 1] } }, /mrope_section is \[2,1,1\]/],
-      [{ use_sliding_window: true }, /use_sliding_window is true/],
-      [{ layer_types: ['full_attention', 'sliding_attention'] }, /layer_types is "sliding_attention"/],
+      [{ layer_types: ['full_attention', 'chunked_attention'] }, /layer_types is "chunked_attention"/],
       [{ num_experts: 8 }, /num_experts is 8/],
       [{ mlp_bias: true }, /mlp_bias/],
-      [{ sliding_window: 4096 }, /sliding_window is 4096/],
       [{ partial_rotary_factor: 0.5 }, /partial_rotary_factor/],
       [{ quantization_config: { bits: 4 } }, /quantization_config/],
     ];

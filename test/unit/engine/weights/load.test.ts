@@ -14,6 +14,7 @@ import { describeModel, loadBaseModel } from '../../../../server/engine/weights/
 import { writeBaseModel } from '../../../../server/engine/weights/saveBase.ts';
 import type { WeightTensor } from '../../../../server/engine/weights/types.ts';
 import { UserError } from '../../../../server/errors.ts';
+import { llamaConfig } from '../../../support/llamaConfig.ts';
 import { skip } from '../../../support/skip.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 import { testDataOrSkip } from '../../../support/testData.ts';
@@ -135,14 +136,19 @@ describe('loading a base model', () => {
     );
   });
 
+  const mkdirIn = (name: string): string => {
+    mkdirSync(place(name));
+    return place(name);
+  };
+
   it('follows the symbolic links of a Hugging Face cache', async () => {
-    const source = writeModelFolder(place('blobs'), { shards: 2 });
-    const snapshot = place('snapshot');
-    mkdirSync(snapshot);
+    const source = writeModelFolder(place('models--a--c/blobs'), { shards: 2 });
+    const snapshot = place('models--a--c/snapshots/abc');
+    mkdirSync(snapshot, { recursive: true });
     const names = ['config.json', 'tokenizer.json', 'tokenizer_config.json', 'model.safetensors.index.json'];
     for (const name of [...names, 'model-00001-of-00002.safetensors', 'model-00002-of-00002.safetensors']) {
       renameSync(join(source, name), join(source, `blob-${name}`));
-      symlinkSync(join('..', 'blobs', `blob-${name}`), join(snapshot, name));
+      symlinkSync(join('..', '..', 'blobs', `blob-${name}`), join(snapshot, name));
     }
     assert.deepEqual((await loadBaseModel(snapshot)).weights, smallWeights());
   });
@@ -174,6 +180,25 @@ describe('loading a base model', () => {
     assert.throws(() => describeModel(path), refused(/absent\.safetensors of 1 files not in the folder/));
     index({ weight_map: { 'lm_head.weight': 'pytorch_model.bin' } });
     assert.throws(() => describeModel(path), refused(/is a Python pickle/));
+  });
+
+  it('follows no symbolic link out of an index, and those within its folder', () => {
+    const path = writeModelFolder(place('linked'), { shards: 2 });
+    const shard = join(path, 'model-00002-of-00002.safetensors');
+    renameSync(shard, join(path, 'other'));
+    symlinkSync('other', shard);
+    assert.equal(describeModel(path).config.layers, 2);
+    for (const outside of [place('outside.safetensors'), join(mkdirIn('blobs'), 'x.safetensors')]) {
+      copyFileSync(join(path, 'other'), outside);
+      rmSync(shard);
+      symlinkSync(outside, shard);
+      const pattern =
+        /index\.json: "weight_map" names "model-00002-of-00002\.safetensors", a symbolic link .*Put the file/;
+      assert.throws(() => describeModel(path), refused(pattern), outside);
+    }
+    rmSync(shard);
+    symlinkSync('nothing', shard);
+    assert.throws(() => describeModel(path), refused(/model-00002-of-00002\.safetensors of 2 files not in the folder/));
   });
 
   it('refuses pickles by name and by their first bytes, and says what to do', () => {
@@ -289,7 +314,7 @@ describe('SmolLM2-135M-Instruct from GGUF', () => {
       134_515_008,
     );
     assert.deepEqual(
-      [model.config.layers, model.config.heads, model.config.keyValueHeads, model.config.ropeTheta],
+      [model.config.layers, model.config.heads, model.config.keyValueHeads, llamaConfig(model.config).ropeTheta],
       [30, 9, 3, 100000],
     );
     assert.equal(model.config.tiedEmbedding, true);

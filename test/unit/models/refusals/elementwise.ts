@@ -1,7 +1,7 @@
 import { type Refusal, type Refusals, zeros } from './refusal.ts';
 
 const binary = ['add', 'sub', 'mul', 'div', 'maximum', 'minimum', 'less', 'greaterEqual', 'equal'] as const;
-const unary = ['neg', 'exp', 'log', 'sqrt', 'square', 'sigmoid', 'tanh', 'softplus', 'silu'] as const;
+const unary = ['neg', 'exp', 'log', 'sqrt', 'square', 'sigmoid', 'tanh', 'softplus', 'silu', 'gelu'] as const;
 
 function binaryRefusals(operation: (typeof binary)[number]): Refusal[] {
   return [

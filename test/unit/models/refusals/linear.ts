@@ -119,6 +119,18 @@ const networkRefusals: Refusals = {
     },
     { name: 'rank 3', shows: ['[1, 2, 3]'], call: (ops) => ops.rmsNorm(zeros(ops, [1, 2, 3]), zeros(ops, [3]), 1e-5) },
   ],
+  layerNorm: [
+    {
+      name: 'another bias',
+      shows: ['[2, 3]', '[2]'],
+      call: (ops) => ops.layerNorm(zeros(ops, [2, 3]), zeros(ops, [3]), zeros(ops, [2]), 1e-5),
+    },
+    {
+      name: 'rank 3',
+      shows: ['[1, 2, 3]'],
+      call: (ops) => ops.layerNorm(zeros(ops, [1, 2, 3]), zeros(ops, [3]), zeros(ops, [3]), 1e-5),
+    },
+  ],
   rotary: [
     {
       name: 'angles as wide as the head',

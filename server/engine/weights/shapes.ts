@@ -1,38 +1,22 @@
-import { type LlamaConfig, weightShapes } from '../../../models/llama.ts';
+import type { DecoderShape } from '../../../models/decoder.ts';
+import type { LlamaConfig } from '../../../models/llama.ts';
+import { type ModelConfig, weightShapes } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, listed } from './files.ts';
 
-/** Names and shapes of a Llama model's weights, and the bounds that a believable configuration keeps. */
+/** Names and shapes of a model's weights, and the bounds that a believable configuration keeps. */
 export interface NamedShape {
   readonly name: string;
   readonly shape: readonly number[];
 }
 
-/** Hugging Face names and shapes ([rows, columns] of y = W x) of every weight, as models/llama.ts declares them. */
-export function llamaWeightShapes(config: LlamaConfig): NamedShape[] {
+/** Hugging Face names and shapes ([rows, columns] of y = W x) of every weight, as models/ declares them. */
+export function namedShapes(config: ModelConfig): NamedShape[] {
   return weightShapes(config).map(([name, shape]) => ({ name, shape }));
 }
 
-/** The seven linear modules of a layer: module name, path inside the layer, rows (outputs) and columns (inputs). */
-export function llamaLinearModules(
-  config: LlamaConfig,
-): { name: string; path: string; rows: number; columns: number }[] {
-  const { width, feedForward } = config;
-  const queries = config.heads * config.headWidth;
-  const keys = config.keyValueHeads * config.headWidth;
-  return [
-    { name: 'q_proj', path: 'self_attn.q_proj', rows: queries, columns: width },
-    { name: 'k_proj', path: 'self_attn.k_proj', rows: keys, columns: width },
-    { name: 'v_proj', path: 'self_attn.v_proj', rows: keys, columns: width },
-    { name: 'o_proj', path: 'self_attn.o_proj', rows: width, columns: queries },
-    { name: 'gate_proj', path: 'mlp.gate_proj', rows: feedForward, columns: width },
-    { name: 'up_proj', path: 'mlp.up_proj', rows: feedForward, columns: width },
-    { name: 'down_proj', path: 'mlp.down_proj', rows: width, columns: feedForward },
-  ];
-}
-
 /** The number of weights of a model of this shape. */
-export function parameterCount(config: LlamaConfig): number {
+export function parameterCount(config: ModelConfig): number {
   return weightShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((product, size) => product * size, 1), 0);
 }
 
@@ -64,7 +48,7 @@ export function checkShapes(
 }
 
 /** Bounds beyond which a configuration is an error, not a model: they stop absurd files before anything is allocated. */
-const BOUNDS: readonly { key: keyof LlamaConfig; from: number; to: number; whole: boolean }[] = [
+const BOUNDS: readonly Bound<keyof DecoderShape>[] = [
   { key: 'layers', from: 1, to: 1000, whole: true },
   { key: 'width', from: 1, to: 65536, whole: true },
   { key: 'heads', from: 1, to: 1024, whole: true },
@@ -73,16 +57,28 @@ const BOUNDS: readonly { key: keyof LlamaConfig; from: number; to: number; whole
   { key: 'feedForward', from: 1, to: 1 << 19, whole: true },
   { key: 'vocabulary', from: 1, to: 1 << 21, whole: true },
   { key: 'maxPositions', from: 1, to: 1 << 27, whole: true },
-  { key: 'ropeTheta', from: 1, to: 1e12, whole: false },
   { key: 'normEpsilon', from: 1e-12, to: 0.1, whole: false },
 ];
+const LLAMA_BOUNDS: readonly Bound<keyof LlamaConfig>[] = [{ key: 'ropeTheta', from: 1, to: 1e12, whole: false }];
+
+interface Bound<Key> {
+  readonly key: Key;
+  readonly from: number;
+  readonly to: number;
+  readonly whole: boolean;
+}
 
 /**
- * Refuses a configuration that no Llama model has. `field` gives a key's name as the file spells it, so that the
- * message can be followed.
+ * Refuses a shape that no model has. `field` gives a key's name as the file spells it, so that the message can be
+ * followed.
  */
-export function checkPlausible(where: string, config: LlamaConfig, field: (key: keyof LlamaConfig) => string): void {
-  for (const { key, from, to, whole } of BOUNDS) {
+export function checkPlausible<Config extends DecoderShape>(
+  where: string,
+  config: Config,
+  field: (key: keyof Config & string) => string,
+  bounds: readonly Bound<keyof Config & string>[] = BOUNDS,
+): void {
+  for (const { key, from, to, whole } of bounds) {
     const value = config[key] as number;
     if (!(value >= from && value <= to) || (whole && !Number.isInteger(value))) {
       throw new UserError(
@@ -90,6 +86,12 @@ export function checkPlausible(where: string, config: LlamaConfig, field: (key: 
       );
     }
   }
+}
+
+/** The same for a model of the Llama family. */
+export function checkLlama(where: string, config: LlamaConfig, field: (key: keyof LlamaConfig) => string): void {
+  checkPlausible(where, config, field);
+  checkPlausible(where, config, field, LLAMA_BOUNDS);
   if (config.heads % config.keyValueHeads !== 0) {
     throw new UserError(
       `${where}: ${field('heads')} is ${config.heads}, which is not a multiple of ${field('keyValueHeads')}, ${config.keyValueHeads}.`,
