@@ -150,7 +150,7 @@ export function precisionRows(forecast: TrainingForecast): Row<Precision>[] {
   const details: Readonly<Record<Precision, string>> = {
     float32: t('The frozen base computes exactly as it does when it answers.'),
     'int8-base': t(
-      'The linear layers of the frozen base compute in bytes: faster, with a loss within 1 %. Adapters stay in float32. ONNX Runtime on the CPU only.',
+      'The linear layers of the frozen base compute in bytes: faster, with a loss about 1 % off. Adapters stay in float32. ONNX Runtime on the CPU only.',
     ),
   };
   return (['float32', 'int8-base'] as const).map((value) => ({

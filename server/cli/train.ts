@@ -47,7 +47,7 @@ has no end. sft learns the chosen answers, reward the preferences, ppo answers t
 DIR gets sft, reward and policy (each a PEFT folder that stands alone on the base), checkpoints, metrics.jsonl,
 samples.jsonl and manifest.json. Stages may be run one by one into the same DIR.
 --engine tensorflow trains on TensorFlow (npm run setup:tensorflow, once); answers come from onnxruntime on either.
---precision int8-base multiplies with the frozen base in bytes (engine onnx): faster, the loss within 1 % of float32's.
+--precision int8-base multiplies with the frozen base in bytes (engine onnx): faster, the loss about 1 % off float32's.
 In a project, \`palate train\` alone trains on what was labelled there, in a run that the editor shows; without --run,
 \`--stage ppo\` starts from the project's reward model.
 Ctrl+C saves, then stops; the same command with --resume, in a project \`palate resume\`, goes on and ends as if it had

@@ -17,7 +17,6 @@ export interface Group {
 export class PairTable {
   readonly groups: Group[] = [];
   readonly prompts: number;
-  readonly #numbers: ResponseNumbers;
   /** By response number; −1: not in the project. */
   readonly #prompt: Int32Array;
   readonly #modality: Uint8Array;
@@ -26,21 +25,25 @@ export class PairTable {
   readonly #place: Int32Array;
 
   static async of(content: ContentSnapshot, numbers: ResponseNumbers, pacer: Pacer): Promise<PairTable> {
-    await pacer.each(content.responses.keys(), (id) => numbers.number(id));
+    // By prompt: all numbers are given before there is a table for them.
+    const numbered: number[][] = [];
+    let pictures = false;
+    await pacer.each(content.prompts, ({ responses }) => {
+      numbered.push(responses.map(({ id }) => numbers.number(id)));
+      pictures ||= responses.some((response) => modalityOf(response) === 'image');
+    });
     const table = new PairTable(content.prompts.length, numbers);
-    const pictures = [...content.responses.values()].some(({ modality }) => modality === 'image');
-    const order = pictures ? spread(content) : content.prompts.keys();
+    const order = pictures ? spread(content) : [...content.prompts.keys()];
     await pacer.each(order, (prompt) => {
       const { responses } = content.prompts[prompt];
-      table.#add(prompt, 'text', responses);
-      if (pictures) table.#add(prompt, 'image', responses);
+      table.#add(prompt, 'text', responses, numbered[prompt]);
+      if (pictures) table.#add(prompt, 'image', responses, numbered[prompt]);
     });
     return table;
   }
 
   private constructor(prompts: number, numbers: ResponseNumbers) {
     this.prompts = prompts;
-    this.#numbers = numbers;
     this.#prompt = new Int32Array(numbers.count).fill(-1);
     this.#group = new Int32Array(numbers.count).fill(-1);
     this.#place = new Int32Array(numbers.count).fill(-1);
@@ -73,14 +76,14 @@ export class PairTable {
     for (const [i, j] of pairsOf(members.length)) yield [members[i], members[j]];
   }
 
-  #add(prompt: number, modality: Modality, responses: readonly Response[]): void {
+  #add(prompt: number, modality: Modality, responses: readonly Response[], numbers: readonly number[]): void {
     // Long texts are compared, not hashed, while they are few.
     const few: string[] = [];
     const many = responses.length > 32 ? new Set<string>() : undefined;
     const members: number[] = [];
-    for (const response of responses) {
+    for (const [place, response] of responses.entries()) {
       if (modalityOf(response) !== modality) continue;
-      const number = this.#numbers.number(response.id);
+      const number = numbers[place];
       this.#prompt[number] = prompt;
       this.#modality[number] = Number(modality === 'image');
       const looks = looksOf(response);

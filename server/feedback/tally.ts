@@ -38,20 +38,30 @@ export class Tally {
    * @param seen called for every comparison that is labelled
    */
   async takeOver(seen: (prompt: number, by: number) => void, pacer: Pacer): Promise<void> {
-    await pacer.each(this.labels.comparisons(), (key) => {
-      if (this.labels.current(key) === -1) return;
-      this.#count(key, 1, seen);
-      this.#countPreference(key);
+    const { labels } = this;
+    await pacer.each(labels.standing, (row) => {
+      const key = labels.keyOf(row);
+      // Of each comparison once: with the row that says how it stands.
+      if (labels.current(key) !== row) return;
+      const { low, high, repeat } = labels.events;
+      const isRepeat = repeat[row] === 1;
+      const other = labels.current(comparisonKey(low[row], high[row], !isRepeat));
+      this.#count(low[row], high[row], isRepeat, 1, seen);
+      // A pair counts at its first showing or, where only the repetition is there, at that.
+      const counts = !isRepeat || other === -1;
+      if (counts && this.#prefers(newerDecision(labels, row, other))) this.#addPreferences(low[row], high[row], 1);
+      if (!isRepeat && other === -1) this.#noteRepeat(row);
     });
-    await pacer.each(this.labels.standing, (row) => this.#noteRepeat(row));
+    // They were taken oldest first.
+    this.#inOrder = true;
   }
 
   /** A comparison stands otherwise than before. */
   change(key: ComparisonKey, before: number, after: number, seen: (prompt: number, by: number) => void): void {
-    if (before === -1) this.#count(key, 1, seen);
-    if (after === -1) this.#count(key, -1, seen);
-    this.#changePreference(key, before, after);
     const { low, high, repeat } = partsOfKey(key);
+    if (before === -1) this.#count(low, high, repeat, 1, seen);
+    if (after === -1) this.#count(low, high, repeat, -1, seen);
+    this.#changePreference(key, before, after);
     if (before !== -1) this.#coming.delete(before);
     const first = repeat ? this.labels.current(comparisonKey(low, high, false)) : after;
     if (first !== -1) this.#noteRepeat(first);
@@ -82,8 +92,7 @@ export class Tally {
     return new Set(this.labels.standing.slice(-repeatDistance.pair));
   }
 
-  #count(key: ComparisonKey, by: number, seen: (prompt: number, by: number) => void): void {
-    const { low, high, repeat } = partsOfKey(key);
+  #count(low: number, high: number, repeat: boolean, by: number, seen: (prompt: number, by: number) => void): void {
     const prompt = this.#table.promptOf(low, high);
     if (prompt === -1) return;
     seen(prompt, by);
@@ -130,15 +139,6 @@ export class Tally {
       Number(this.#prefers(newerDecision(this.labels, after, other))) -
       Number(this.#prefers(newerDecision(this.labels, before, other)));
     this.#addPreferences(low, high, by);
-  }
-
-  /** Counts a pair once, at its first showing or, where only the repetition is there, at that. */
-  #countPreference(key: ComparisonKey): void {
-    const { low, high, repeat } = partsOfKey(key);
-    const first = this.labels.current(comparisonKey(low, high, false));
-    const second = this.labels.current(comparisonKey(low, high, true));
-    if (repeat && first !== -1) return;
-    if (this.#prefers(newerDecision(this.labels, first, second))) this.#addPreferences(low, high, 1);
   }
 
   #addPreferences(low: number, high: number, by: number): void {

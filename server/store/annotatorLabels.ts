@@ -1,4 +1,5 @@
-import { EventColumns, type EventRow, kinds } from './eventColumns.ts';
+import { EventColumns, kinds } from './eventColumns.ts';
+import type { Words } from './hexIds.ts';
 import { KeyTable } from './keyTable.ts';
 import type { Pacer } from './pacer.ts';
 
@@ -53,13 +54,17 @@ export class AnnotatorLabels {
     this.name = name;
   }
 
-  /** Takes an event; `settle` puts it into its place. `target`: id of the event that an undo or redo is about. */
-  add(row: EventRow, target?: string): void {
-    const at = this.events.push(row);
-    if (at === -1) return;
-    if (target !== undefined) this.#targets.set(at, target);
-    this.#newestTime = Math.max(this.#newestTime, row.at);
-    this.#waiting.push(at);
+  /**
+   * Takes an event, and gives the number of its row, whose other columns the caller fills; −1: it is there already.
+   * `settle` puts it into its place. `target`: id of the event that an undo or redo is about.
+   */
+  add(id: Words, at: number, kind: number, target?: string): number {
+    const row = this.events.push(id, at, kind);
+    if (row === -1) return -1;
+    if (target !== undefined) this.#targets.set(row, target);
+    this.#newestTime = Math.max(this.#newestTime, at);
+    this.#waiting.push(row);
+    return row;
   }
 
   /** Replays what was added. Where it belongs between older events, all is replayed, after `restarted`. */
@@ -78,9 +83,14 @@ export class AnnotatorLabels {
 
   /** The row that says how a comparison stands: the newest decision, else the newest skip; −1: it is open. */
   current(key: ComparisonKey): number {
+    return this.#currentFrom(this.#newest.get(key));
+  }
+
+  /** The same of the rows from this one back. */
+  #currentFrom(newest: number): number {
     const { previous, undone, kind } = this.events;
     let skip = -1;
-    for (let row = this.#newest.get(key); row !== -1; row = previous[row]) {
+    for (let row = newest; row !== -1; row = previous[row]) {
       if (undone[row] === 1) continue;
       if (kind[row] === kinds.decide) return row;
       if (skip === -1) skip = row;
@@ -145,14 +155,7 @@ export class AnnotatorLabels {
     this.#lastApplied = row;
     events.applied[row] = 1;
     if (events.kind[row] === kinds.decide || events.kind[row] === kinds.skip) {
-      const early = this.#early.size === 0 ? undefined : this.#early.get(events.idOf(row));
-      this.#undone.length = 0;
-      this.#change(this.keyOf(row), changed, () => {
-        events.previous[row] = this.#newest.get(this.keyOf(row));
-        this.#newest.set(this.keyOf(row), row);
-        events.undone[row] = early !== undefined && events.kind[early] === kinds.undo ? 1 : 0;
-        if (events.undone[row] === 0) this.#standing.push(row);
-      });
+      this.#applyPair(row, changed);
       return;
     }
     const of = this.#targets.get(row) ?? '';
@@ -162,8 +165,25 @@ export class AnnotatorLabels {
     } else if (events.kind[target] === kinds.decide || events.kind[target] === kinds.skip) {
       const takesBack = events.kind[row] === kinds.undo;
       if (takesBack === (events.undone[target] === 1)) return;
-      this.#change(this.keyOf(target), changed, () => (takesBack ? this.#takeBack(target) : this.#giveBack(target)));
+      const key = this.keyOf(target);
+      const before = this.current(key);
+      if (takesBack) this.#takeBack(target);
+      else this.#giveBack(target);
+      this.#tell(key, before, this.current(key), changed);
     }
+  }
+
+  /** A decision or a skip. */
+  #applyPair(row: number, changed: LabelChange): void {
+    const { events } = this;
+    const early = this.#early.size === 0 ? undefined : this.#early.get(events.idOf(row));
+    this.#undone.length = 0;
+    const key = this.keyOf(row);
+    const older = this.#newest.set(key, row);
+    events.previous[row] = older;
+    events.undone[row] = early !== undefined && events.kind[early] === kinds.undo ? 1 : 0;
+    if (events.undone[row] === 0) this.#standing.push(row);
+    this.#tell(key, this.#currentFrom(older), this.#currentFrom(row), changed);
   }
 
   #takeBack(row: number): void {
@@ -182,13 +202,11 @@ export class AnnotatorLabels {
     if (at !== -1) this.#undone.splice(at, 1);
   }
 
-  #change(key: ComparisonKey, changed: LabelChange, mutate: () => void): void {
-    const before = this.current(key);
+  #tell(key: ComparisonKey, before: number, after: number, changed: LabelChange): void {
+    if (before === after) return;
     this.#count(before, -1);
-    mutate();
-    const after = this.current(key);
     this.#count(after, 1);
-    if (before !== after) changed(this, key, before, after);
+    changed(this, key, before, after);
   }
 
   #count(row: number, by: number): void {

@@ -2,11 +2,16 @@ import type { ChatMessage } from '../protocol/types.ts';
 import { excerpt, type JsonLine, lineError } from './jsonLines.ts';
 
 export interface RowLimits {
-  /** Most characters (UTF-16 units) of one text; default 200,000. Models have a limit in tokens of their own. */
+  /** Most characters (UTF-16 units) of one text; absent: `mostCharacters`. Models have a limit in tokens of their own. */
   readonly characters?: number;
 }
 
-const defaultCharacters = 200_000;
+const mostCharacters = 200_000;
+
+/** Whether this is a text as `Columns.text` accepts it: said quickly, without what is wrong with it. */
+export function isPlainText(text: unknown): text is string {
+  return typeof text === 'string' && text.length <= mostCharacters && text.trim() !== '' && text.isWellFormed();
+}
 
 /** The columns of one line, each checked where it is read. */
 export class Columns {
@@ -15,7 +20,7 @@ export class Columns {
 
   constructor(line: JsonLine, limits: RowLimits = {}) {
     this.line = line;
-    this.#most = limits.characters ?? defaultCharacters;
+    this.#most = limits.characters ?? mostCharacters;
   }
 
   error(sentence: string): Error {

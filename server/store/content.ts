@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Modality, Prompt, Response } from '../protocol/types.ts';
-import { type ContentFile, PromptFile, ResponseFile } from './contentFile.ts';
+import { type ContentFile, PromptFile, PromptIds, ResponseFile } from './contentFile.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
 import { type Gold, GoldFile, goldFolder, goldOf, noGold } from './gold.ts';
 import { ImageFiles } from './images.ts';
@@ -46,6 +46,8 @@ export class ProjectContent {
   readonly #prompts = new Map<string, PromptFile>();
   readonly #responses = new Map<string, ResponseFile>();
   readonly #gold = new Map<string, GoldFile>();
+  /** Of one refresh: what is not needed any more is not kept. */
+  readonly #promptIds = new PromptIds();
   #folderProblems: string[] = [];
   #picturesLookedAt = Number.NEGATIVE_INFINITY;
   #picturesTook = 0;
@@ -73,6 +75,7 @@ export class ProjectContent {
     const prompts = await this.#refreshFolder(promptsFolder, this.#prompts, PromptFile, problems);
     const responses = await this.#refreshFolder(responsesFolder, this.#responses, ResponseFile, problems);
     const gold = await this.#refreshFolder(goldFolder, this.#gold, GoldFile, problems);
+    this.#promptIds.clear();
     const hashed = await this.#refreshPictures(pictures || responses);
     const other = problems.join('\n') !== this.#folderProblems.join('\n');
     this.#folderProblems = problems;
@@ -94,7 +97,7 @@ export class ProjectContent {
   async #refreshFolder<File extends ContentFile<unknown>>(
     name: string,
     files: Map<string, File>,
-    Kind: new (path: string, name: string) => File,
+    Kind: new (path: string, name: string, promptIds: PromptIds) => File,
     problems: string[],
   ): Promise<boolean> {
     // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
@@ -112,7 +115,7 @@ export class ProjectContent {
     for (const [file, stats] of found) {
       let known = files.get(file);
       if (known === undefined) {
-        known = new Kind(join(this.#folder, name, file), `${name}/${file}`);
+        known = new Kind(join(this.#folder, name, file), `${name}/${file}`, this.#promptIds);
         files.set(file, known);
       }
       if (await known.refresh(stats)) changed = true;

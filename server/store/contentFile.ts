@@ -30,6 +30,25 @@ interface PictureRow {
   readonly at: number;
 }
 
+/** Ids of prompts that are texts, each computed once for all files; of chats it is computed every time. */
+export class PromptIds {
+  readonly #ids = new Map<string, string>();
+
+  of(content: string | readonly ChatMessage[]): string {
+    if (typeof content !== 'string') return promptIdOf(content);
+    let id = this.#ids.get(content);
+    if (id === undefined) {
+      id = promptIdOf(content);
+      this.#ids.set(content, id);
+    }
+    return id;
+  }
+
+  clear(): void {
+    this.#ids.clear();
+  }
+}
+
 const mostProblems = 50;
 const largestFile = 2 ** 30;
 
@@ -38,13 +57,15 @@ export abstract class ContentFile<Row> {
   /** Relative to the project, with forward slashes. */
   readonly name: string;
   readonly rows: (Row | undefined)[] = [];
+  protected readonly promptIds: PromptIds;
   readonly #problems: string[] = [];
   #moreProblems = 0;
   #unreadable: string | undefined;
   readonly #lines: LineFile;
 
-  constructor(path: string, name: string) {
+  constructor(path: string, name: string, promptIds: PromptIds) {
     this.name = name;
+    this.promptIds = promptIds;
     const reader: LineReader = {
       reset: () => this.clear(),
       line: (line, tooLong) => this.#take(line, tooLong),
@@ -112,14 +133,14 @@ export class PromptFile extends ContentFile<PromptLine> {
   protected override read(line: JsonLine): void {
     const row = promptOf(line);
     const content = 'prompt' in row ? row.prompt : row.messages;
-    this.rows.push({ id: promptIdOf(content), content, line: line.line });
+    this.rows.push({ id: this.promptIds.of(content), content, line: line.line });
   }
 }
 
 export class ResponseFile extends ContentFile<ResponseLine> {
   #pictureRows: PictureRow[] = [];
   readonly #pictureProblems = new Map<PictureRow, string>();
-  #lastPrompt: { readonly content: string; readonly id: string } | undefined;
+  #lastPrompt = { content: '', id: '' };
 
   /** Relative paths of all pictures. */
   get pictures(): string[] {
@@ -165,7 +186,7 @@ export class ResponseFile extends ContentFile<ResponseLine> {
       const promptId = this.#promptId(draft.prompt);
       if (draft.parts.every((part) => part.type === 'text')) {
         // One string for all responses to a prompt.
-        const prompt = promptId === this.#lastPrompt?.id ? this.#lastPrompt.content : draft.prompt;
+        const prompt = promptId === this.#lastPrompt.id ? this.#lastPrompt.content : draft.prompt;
         this.rows.push(responseLine(promptId, prompt, draft, draft.parts));
       } else {
         this.#pictureRows.push({ line: line.line, promptId, draft, at: this.rows.length });
@@ -176,8 +197,8 @@ export class ResponseFile extends ContentFile<ResponseLine> {
 
   /** Responses to one prompt mostly stand one below the other. */
   #promptId(content: string | readonly ChatMessage[]): string {
-    if (typeof content !== 'string') return promptIdOf(content);
-    if (this.#lastPrompt?.content !== content) this.#lastPrompt = { content, id: promptIdOf(content) };
+    if (typeof content !== 'string') return this.promptIds.of(content);
+    if (this.#lastPrompt.content !== content) this.#lastPrompt = { content, id: this.promptIds.of(content) };
     return this.#lastPrompt.id;
   }
 }

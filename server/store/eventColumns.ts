@@ -1,47 +1,30 @@
-import { HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
+import { grownCapacity, HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
 
 /** What kind an event is, and whether it stands, in one byte each. */
 export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
 export const choices = { none: 0, low: 1, high: 2, tie: 3, bothGood: 4, bothBad: 5 } as const;
 
-/** One row of the index; 100,000 of them take about 6 MB. */
-export interface EventRow {
-  readonly id: Words;
-  readonly at: number;
-  readonly kind: number;
-  /** Numbers of the two responses, the smaller one first; −1 in undo and redo. */
-  readonly low: number;
-  readonly high: number;
-  readonly repeat: boolean;
-  /** The response with the higher number was shown as A. */
-  readonly highFirst: boolean;
-  readonly choice: number;
-  readonly strength: number;
-  readonly scale: number;
-  readonly ms: number;
-  /** Number of the file, and where the line stands in it. */
-  readonly file: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
 type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
-/** Rows of numbers, one typed array a column. */
+/** Rows of numbers, one typed array a column; 100,000 of them take about 6 MB. */
 export class EventColumns {
   count = 0;
   readonly ids = new HexIds();
   at = new Float64Array(16);
+  /** Where the line stands in its file. */
   offset = new Float64Array(16);
   length = new Uint32Array(16);
   ms = new Uint32Array(16);
+  /** Numbers of the two responses, the smaller one first; −1 in undo and redo. */
   low = new Int32Array(16);
   high = new Int32Array(16);
   /** The event before it about the same comparison, standing or not; −1: none. */
   previous = new Int32Array(16);
+  /** Its number. */
   file = new Uint16Array(16);
   kind = new Uint8Array(16);
   repeat = new Uint8Array(16);
+  /** The response with the higher number was shown as A. */
   highFirst = new Uint8Array(16);
   choice = new Uint8Array(16);
   strength = new Uint8Array(16);
@@ -50,26 +33,20 @@ export class EventColumns {
   /** It has its place in the order of events. */
   applied = new Uint8Array(16);
 
-  /** The row's number; −1: an event with this id is there already. */
-  push(row: EventRow): number {
-    if (this.ids.add(row.id) === -1) return -1;
+  /**
+   * Adds a row about no pair, and gives its number; −1: an event with this id is there already. The other columns are
+   * the caller's to fill: an object a row would cost more than the rest of reading a line.
+   */
+  push(id: Words, at: number, kind: number): number {
+    if (this.ids.add(id) === -1) return -1;
     if (this.count === this.at.length) this.#grow();
-    const at = this.count++;
-    this.at[at] = row.at;
-    this.offset[at] = row.offset;
-    this.length[at] = row.length;
-    this.ms[at] = Math.min(row.ms, 0xffffffff);
-    this.low[at] = row.low;
-    this.high[at] = row.high;
-    this.previous[at] = -1;
-    this.file[at] = row.file;
-    this.kind[at] = row.kind;
-    this.repeat[at] = Number(row.repeat);
-    this.highFirst[at] = Number(row.highFirst);
-    this.choice[at] = row.choice;
-    this.strength[at] = row.strength;
-    this.scale[at] = row.scale;
-    return at;
+    const row = this.count++;
+    this.at[row] = at;
+    this.kind[row] = kind;
+    this.low[row] = -1;
+    this.high[row] = -1;
+    this.previous[row] = -1;
+    return row;
   }
 
   idOf(row: number): string {
@@ -82,7 +59,7 @@ export class EventColumns {
   }
 
   #grow(): void {
-    const capacity = 2 * this.at.length;
+    const capacity = grownCapacity(this.at.length);
     const grown = <Kind extends Column>(column: Kind): Kind => {
       const larger = new (column.constructor as new (length: number) => Kind)(capacity);
       larger.set(column as never);

@@ -206,8 +206,8 @@ export class FeedbackIndex {
     const id = wordsOf(event.id);
     const { at } = event;
     if ('of' in event) {
-      const where = { file, offset: line.offset, length: line.length };
-      this.labelsOf(annotator).add({ id, at, kind: kinds[event.event], ...noPair, ...where }, event.of);
+      const labels = this.labelsOf(annotator);
+      placeLine(labels, labels.add(id, at, kinds[event.event], event.of), file, line);
       return;
     }
     const { responses, shown, repeat, strength, scale, ms } = event;
@@ -219,35 +219,33 @@ export class FeedbackIndex {
   }
 
   #addPair(pair: WrittenDecision, kind: number, annotator: string, file: number, line: FileLine): void {
+    const labels = this.labelsOf(annotator);
+    const row = labels.add(pair.id, pair.at, kind);
+    if (row === -1) return;
+    placeLine(labels, row, file, line);
+    const { events } = labels;
     const first = this.#numbers.numberOf(pair.first);
     const second = this.#numbers.numberOf(pair.second);
     const firstIsLow = first < second;
     const isSide = pair.choice === choices.low || pair.choice === choices.high;
-    // Written out, without spreads: this runs 100,000 times when a project is opened.
-    this.labelsOf(annotator).add({
-      id: pair.id,
-      at: pair.at,
-      kind,
-      low: firstIsLow ? first : second,
-      high: firstIsLow ? second : first,
-      repeat: pair.repeat,
-      highFirst: pair.swapped === firstIsLow,
-      choice: isSide && !firstIsLow ? choices.low + choices.high - pair.choice : pair.choice,
-      strength: pair.strength,
-      scale: pair.scale,
-      ms: pair.ms,
-      file,
-      offset: line.offset,
-      length: line.length,
-    });
+    events.low[row] = firstIsLow ? first : second;
+    events.high[row] = firstIsLow ? second : first;
+    events.repeat[row] = Number(pair.repeat);
+    events.highFirst[row] = Number(pair.swapped === firstIsLow);
+    events.choice[row] = isSide && !firstIsLow ? choices.low + choices.high - pair.choice : pair.choice;
+    events.strength[row] = pair.strength;
+    events.scale[row] = pair.scale;
+    events.ms[row] = Math.min(pair.ms, 0xffffffff);
   }
 }
 
-/** What stands in the columns of an undo or redo. */
-const noPair = {
-  ...{ low: -1, high: -1, repeat: false, highFirst: false },
-  ...{ choice: choices.none, strength: 0, scale: 0, ms: 0 },
-};
+/** Where an event's line stands. */
+function placeLine({ events }: AnnotatorLabels, row: number, file: number, { offset, length }: FileLine): void {
+  if (row === -1) return;
+  events.file[row] = file;
+  events.offset[row] = offset;
+  events.length[row] = length;
+}
 
 /** As in WrittenDecision: the first response is `low`, the second `high`. */
 function choiceOf({ choice, responses }: PairEvent): number {

@@ -71,15 +71,20 @@ export class HexIds {
   }
 
   #grow(): void {
-    const words = new Uint32Array(2 * this.#words.length);
+    const words = new Uint32Array(grownCapacity(this.#words.length));
     words.set(this.#words);
     this.#words = words;
-    this.#table = new Int32Array(2 * this.#table.length);
+    this.#table = new Int32Array(words.length);
     for (let number = 0; number < this.#count; number++) {
       const at = 4 * number;
       this.#table[this.#slot(words[at], words[at + 1], words[at + 2], words[at + 3])] = number + 1;
     }
   }
+}
+
+/** For how many a table is made that was full at this many: small ones grow fast, large ones waste little. */
+export function grownCapacity(capacity: number): number {
+  return capacity * (capacity < 2 ** 16 ? 4 : 2);
 }
 
 /** Four words of 32 bits. */

@@ -1,3 +1,5 @@
+import { grownCapacity } from './hexIds.ts';
+
 /** Rows by the number of a comparison: a Map from large numbers to small ones that makes no objects. */
 export class KeyTable {
   /** Open addressing; NaN where it is free. At most half full. */
@@ -11,17 +13,22 @@ export class KeyTable {
     return this.#keys[slot] === key ? this.#values[slot] : -1;
   }
 
-  set(key: number, value: number): void {
+  /** What was there before; −1: nothing. */
+  set(key: number, value: number): number {
     let slot = this.#slot(key);
-    if (this.#keys[slot] !== key) {
-      if (2 * (this.#count + 1) > this.#keys.length) {
-        this.#grow();
-        slot = this.#slot(key);
-      }
-      this.#keys[slot] = key;
-      this.#count++;
+    if (this.#keys[slot] === key) {
+      const before = this.#values[slot];
+      this.#values[slot] = value;
+      return before;
     }
+    if (2 * (this.#count + 1) > this.#keys.length) {
+      this.#grow();
+      slot = this.#slot(key);
+    }
+    this.#keys[slot] = key;
     this.#values[slot] = value;
+    this.#count++;
+    return -1;
   }
 
   clear(): void {
@@ -47,12 +54,12 @@ export class KeyTable {
 
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
-    this.#keys = new Float64Array(2 * keys.length).fill(Number.NaN);
-    this.#values = new Int32Array(2 * keys.length);
-    for (const [at, key] of keys.entries()) {
-      if (Number.isNaN(key)) continue;
-      const slot = this.#slot(key);
-      this.#keys[slot] = key;
+    this.#keys = new Float64Array(grownCapacity(keys.length)).fill(Number.NaN);
+    this.#values = new Int32Array(this.#keys.length);
+    for (let at = 0; at < keys.length; at++) {
+      if (Number.isNaN(keys[at])) continue;
+      const slot = this.#slot(keys[at]);
+      this.#keys[slot] = keys[at];
       this.#values[slot] = values[at];
     }
   }

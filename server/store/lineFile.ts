@@ -42,7 +42,8 @@ export interface LineReader {
 
 export type Refreshed = 'same' | 'grown' | 'reset' | 'absent';
 
-const chunkBytes = 2 ** 19;
+/** Read and taken at one go: 600 decisions, a few milliseconds. */
+const chunkBytes = 2 ** 18;
 const longestLine = 8 * 2 ** 20;
 const newline = 0x0a;
 

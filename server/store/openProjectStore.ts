@@ -13,6 +13,7 @@ import type {
   Decision,
   ExportSummary,
   LabelProgress,
+  PreferenceRow,
   ProjectInfo,
   Recorded,
   RecordedEvent,
@@ -226,7 +227,9 @@ class FileProjectStore implements ProjectStore {
     return this.#fresh(async () => {
       const wanted = { text: options.modality !== 'image', image: false };
       const { pairs, leftOut } = await preferredIn(this.#state, options.annotators, wanted);
-      return { rows: pairs.map(preferenceRowOf), leftOut: leftOut as Readonly<Record<string, number>> };
+      const rows: PreferenceRow[] = [];
+      await new Pacer().each(pairs, (pair) => rows.push(preferenceRowOf(pair)));
+      return { rows, leftOut: leftOut as Readonly<Record<string, number>> };
     });
   }
 

@@ -59,7 +59,8 @@ export async function preferredPairs(
     if (count > 0) leftOut[reason] = (leftOut[reason] ?? 0) + count;
   };
   const places = placesOf(content);
-  const found: { pair: PreferredPair; place: number; other: number }[] = [];
+  /** By prompt: one sort of all of them would block for long. */
+  const found = content.prompts.map((): { pair: PreferredPair; place: number; other: number }[] => []);
   for (const { low, high, votes } of voted) {
     if (pacer.isTired) await pacer.rest();
     const sum = (count: (vote: Vote) => number) => votes.reduce((total, vote) => total + count(vote), 0);
@@ -91,10 +92,14 @@ export async function preferredPairs(
     const pair = majority(cast, a, b, content, leave);
     if (pair === undefined) continue;
     const [first, second] = [a, b].map(({ response }) => places.get(response.id) ?? 0).sort((x, y) => x - y);
-    found.push({ pair, place: first, other: second });
+    found[a.prompt].push({ pair, place: first, other: second });
   }
-  found.sort((x, y) => x.place - y.place || x.other - y.other);
-  return { pairs: found.map(({ pair }) => pair), leftOut };
+  const pairs: PreferredPair[] = [];
+  await pacer.each(found, (ofPrompt) => {
+    ofPrompt.sort((x, y) => x.place - y.place || x.other - y.other);
+    for (const { pair } of ofPrompt) pairs.push(pair);
+  });
+  return { pairs, leftOut };
 }
 
 function majority(
@@ -152,5 +157,6 @@ export function preferenceRowOf({ prompt, chosen, rejected }: PreferredPair): Pr
 
 /** The text of a response; of one with pictures, what stands between them. */
 export function textOf({ parts }: Response): string {
+  if (parts.length === 1 && parts[0].type === 'text') return parts[0].text;
   return parts.flatMap((part) => (part.type === 'text' ? [part.text] : [])).join('\n');
 }

@@ -1,5 +1,5 @@
 import type { ChatMessage } from '../protocol/types.ts';
-import { Columns, kindOf } from './columns.ts';
+import { Columns, isPlainText, kindOf } from './columns.ts';
 import { excerpt, type JsonLine } from './jsonLines.ts';
 import { completionsOf, isPreference } from './rows.ts';
 
@@ -25,6 +25,8 @@ const mostParts = 32;
  * @throws UserError with file and line
  */
 export function responsesOf(line: JsonLine): ResponseDraft[] {
+  const plain = plainResponseOf(line.value);
+  if (plain !== undefined) return [plain];
   const columns = new Columns(line);
   const model = modelOf(columns);
   if (!hasPictures(line.value)) {
@@ -53,6 +55,20 @@ export function responsesOf(line: JsonLine): ResponseDraft[] {
   const all = [...parts, ...pictures.rest()];
   if (all.length === 0) throw columns.error(`${name} is empty.`);
   return [{ prompt, parts: all, finished: columns.flag('finished'), model }];
+}
+
+/**
+ * The response of a row that is {prompt, completion} in text, perhaps with {model, finished}. Nearly every row is, and
+ * this makes few objects, which shortens how long a person waits for a project to open. Undefined: any other row, also
+ * one that is wrong.
+ */
+function plainResponseOf(value: Readonly<Record<string, unknown>>): ResponseDraft | undefined {
+  const { prompt, completion, model, finished = true } = value;
+  if (!isPlainText(prompt) || !isPlainText(completion) || typeof finished !== 'boolean') return undefined;
+  if (model !== undefined && !isPlainText(model)) return undefined;
+  const others = value.chosen ?? value.rejected ?? value.messages ?? value.images ?? value.image;
+  if (others !== undefined || 'chosen' in value || 'rejected' in value) return undefined;
+  return { prompt, parts: [{ type: 'text', text: completion }], finished, model };
 }
 
 /** Whether a row is about more than text. Everything else is read as rows for training are. */

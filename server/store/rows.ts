@@ -1,5 +1,5 @@
 import type { ChatMessage, CompletionRow, PreferenceRow, PromptRow, TextRow } from '../protocol/types.ts';
-import { Columns, type RowLimits } from './columns.ts';
+import { Columns, isPlainText, type RowLimits } from './columns.ts';
 import { excerpt, type JsonLine, lineError, readJsonLines } from './jsonLines.ts';
 
 /** Rows to answer: {prompt} (text, or messages as TRL writes them) or {messages}. Throws UserErrors with line numbers. */
@@ -37,7 +37,8 @@ export function readCompletionRows(file: string, limits: RowLimits = {}): Comple
 
 /** One row to answer. Throws a UserError with file and line. */
 export function promptOf(line: JsonLine): PromptRow {
-  return promptRow(new Columns(line));
+  const { prompt } = line.value;
+  return isPlainText(prompt) ? { prompt } : promptRow(new Columns(line));
 }
 
 /** The answers of one row: one, or the two of a preference. Throws a UserError with file and line. */

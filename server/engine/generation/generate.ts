@@ -19,7 +19,7 @@ export interface GenerateOptions {
   readonly round?: number;
   /** Answers decoded at once. */
   readonly batch?: number;
-  /** How products with the frozen base are computed. Default: as the model trains. */
+  /** How products with the frozen base are computed. Default 'float32', whatever the model trains in. */
   readonly precision?: Precision;
   /** The number of the first answer, where `prompts` is a part of a longer list. Default 0. */
   readonly firstAnswer?: number;
@@ -214,8 +214,9 @@ class Group {
       ]),
     );
     const key = `decode/${time}/${loraKey(adapter?.lora)}`;
+    const { precision = 'float32' } = this.options;
     // A prompt's many rows repay packing at every run; a single token's do not.
-    const options = { runtime: onnx, pack: time === 1, precision: this.options.precision ?? 'float32' } as const;
+    const options = { runtime: onnx, precision, pack: time === 1 };
     const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), options);
     return session.run({
       ...model.feeds,

@@ -6,7 +6,15 @@
 import { type ModelConfig, networkOf, weightShapes } from '../../../models/network.ts';
 import type { EngineName, StageName } from '../../protocol/types.ts';
 import type { Recompute } from '../runtime.ts';
-import { activationBytes, type GraphUse, graphsToClose, keptBy, logitBytes, type OpenGraph } from './sessions.ts';
+import {
+  activationBytes,
+  type GraphUse,
+  graphsToClose,
+  keptBy,
+  logitBytes,
+  type OpenGraph,
+  sessionBudget,
+} from './sessions.ts';
 
 export type MemoryUse = StageName | 'score' | 'generate';
 
@@ -25,6 +33,8 @@ export interface MemoryQuestion {
   readonly recompute: Recompute;
   /** Tokens in one micro-batch. */
   readonly microBatchTokens: number;
+  /** Rows of one optimiser step: a bucket has no more lines than they need. */
+  readonly rowsAtOnce: number;
   /** Of the LoRA adapters. */
   readonly rank: number;
   /** Tokens of the longest prompt, and of the longest prompt with its response. */
@@ -184,14 +194,15 @@ function graphsOf(question: MemoryQuestion): Graph[] {
 }
 
 function trainingGraph(question: MemoryQuestion, key: string, longest: number, readsLogits: boolean): Graph {
-  const { engine, microBatchTokens, recompute } = question;
-  const { tokens, time } = bucketOf(longest, microBatchTokens);
+  const { engine, microBatchTokens, recompute, rowsAtOnce } = question;
+  const { tokens, time } = bucketOf(longest, microBatchTokens, rowsAtOnce);
   const how: GraphUse = engine === 'tensorflow' ? 'recompute' : keptBy(recompute);
   return graphOf(question, key, how, { tokens, time, readsLogits });
 }
 
 function scoreGraph(question: MemoryQuestion, key: 'logps' | 'scalar', longest: number): Graph {
-  return graphOf(question, key, 'score', { ...bucketOf(longest, scoreTokens), readsLogits: key === 'logps' });
+  const rows = question.use === 'ppo' ? question.answers : Number.POSITIVE_INFINITY;
+  return graphOf(question, key, 'score', { ...bucketOf(longest, scoreTokens, rows), readsLogits: key === 'logps' });
 }
 
 function graphOf(
@@ -214,16 +225,26 @@ function decodeGraphs({ config, answers }: MemoryQuestion): Graph[] {
   const rows = Math.max(2, answers);
   const layer = (tokens: number) => activationBytes(config, tokens, 'score', prefillTokens) - logitBytes(config);
   const logits = 4 * rows * config.vocabulary * 4;
+  const packed = packedBytes(config);
   return [
     { key: 'prefill', bytes: decodeBudget, real: layer(rows * prefillTokens) + logits, eager: false },
-    { key: 'decode', bytes: decodeBudget, real: layer(rows) + logits, eager: false },
+    { key: 'decode', bytes: decodeBudget + packed, real: layer(rows) + logits + packed, eager: false },
   ];
 }
 
-/** As bucketFor in server/engine/batches.ts lays rows out: lines that hold the longest one. */
-function bucketOf(longest: number, tokens: number): { readonly tokens: number; readonly time: number } {
+/** The copy of the base's matrices that the graph of single tokens has, where it is not too large (server/engine/model.ts). */
+function packedBytes(config: ModelConfig): number {
+  const matrices = weightShapes(config).filter(([, shape]) => shape.length === 2);
+  const bytes = 4 * matrices.reduce((sum, [, [rows, columns]]) => sum + rows * columns, 0);
+  return bytes <= sessionBudget / 2 ? bytes : 0;
+}
+
+/** As server/engine/batches.ts lays rows out: lines that hold the longest one, as many in each pass. */
+function bucketOf(longest: number, tokens: number, rows: number): { readonly tokens: number; readonly time: number } {
   const time = roundUp(Math.max(1, longest), 16);
-  return { tokens: time * Math.max(1, Math.floor(tokens / time)), time };
+  const most = Math.max(1, Math.floor(tokens / time));
+  const lines = Number.isFinite(rows) ? Math.ceil(rows / Math.ceil(rows / most)) : most;
+  return { tokens: time * lines, time };
 }
 
 function parameters(config: ModelConfig): number {

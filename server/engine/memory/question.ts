@@ -26,9 +26,11 @@ export function memoryQuestion(
   const settings = stages[use === 'score' ? 'reward' : use === 'generate' ? 'ppo' : use];
   const rank = 'rank' in settings ? settings.rank : Math.max(stages.sft.rank, stages.reward.rank);
   const { microBatchTokens, recompute } = settings;
+  const rows = { sft: stages.sft.batchSize, reward: 2 * stages.reward.batchSize, ppo: stages.ppo.batchSize };
+  const rowsAtOnce = use === 'score' || use === 'generate' ? Number.POSITIVE_INFINITY : rows[use];
   const sampling =
     use === 'generate'
       ? { answers: answersAtOnce(basis.config), maxNewTokens: generate?.maxNewTokens ?? maxNewTokens }
       : { answers: rolloutBatch, maxNewTokens };
-  return { ...basis, use, recompute, microBatchTokens, rank, ...sampling };
+  return { ...basis, use, recompute, microBatchTokens, rowsAtOnce, rank, ...sampling };
 }

@@ -175,7 +175,7 @@ export const stageEntries = {
 
 /** Stands in a project's configuration too. */
 export const precisionSetting = setting(
-  'How the frozen base computes while it trains: "float32"; or "int8-base": its linear layers as products of bytes, which is faster and changes the loss by less than 1 % (engine onnx, on the CPU).',
+  'How the frozen base computes while it trains: "float32"; or "int8-base": its linear layers as products of bytes, which is faster and changes the loss by about 1 % (engine onnx, on the CPU).',
   v.picklist(precisions),
   'float32',
 );

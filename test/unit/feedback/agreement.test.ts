@@ -19,20 +19,10 @@ describe('agreement between annotators', () => {
         const choice = answer === '1' ? choices.low : answer === '2' ? choices.high : choices.bothGood;
         const at = ++id;
         const uuid = `00000000-0000-4000-8000-${at.toString(16).padStart(12, '0')}`;
-        const shown = { low: 2 * pair, high: 2 * pair + 1, repeat: false, highFirst: false };
-        labels.add({
-          id: wordsOf(uuid),
-          at,
-          kind: kinds.decide,
-          ...shown,
-          choice,
-          strength: 1,
-          scale: 4,
-          ms: 1,
-          file: 0,
-          offset: 0,
-          length: 0,
-        });
+        const row = labels.add(wordsOf(uuid), at, kinds.decide);
+        labels.events.low[row] = 2 * pair;
+        labels.events.high[row] = 2 * pair + 1;
+        labels.events.choice[row] = choice;
       }
       await labels.settle(
         new Pacer(),

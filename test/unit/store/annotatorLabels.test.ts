@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { AnnotatorLabels, comparisonKey, partsOfKey } from '../../../server/store/annotatorLabels.ts';
-import { type EventRow, kinds } from '../../../server/store/eventColumns.ts';
+import { kinds } from '../../../server/store/eventColumns.ts';
 import { wordsOf } from '../../../server/store/hexIds.ts';
 import { Pacer } from '../../../server/store/pacer.ts';
 
@@ -17,23 +17,12 @@ const uuid = (n: number) => `00000000-0000-4000-8000-${n.toString(16).padStart(1
 
 function add(labels: AnnotatorLabels, { id, at, kind, about }: TestEvent): void {
   const isPair = kind === 'decide' || kind === 'skip';
-  const row: EventRow = {
-    id: wordsOf(uuid(id)),
-    at,
-    kind: kinds[kind],
-    low: isPair ? 2 * about : -1,
-    high: isPair ? 2 * about + 1 : -1,
-    repeat: false,
-    highFirst: false,
-    choice: kind === 'decide' ? 1 + (id % 5) : 0,
-    strength: 0,
-    scale: 4,
-    ms: 0,
-    file: 0,
-    offset: 0,
-    length: 0,
-  };
-  labels.add(row, isPair ? undefined : uuid(about));
+  const row = labels.add(wordsOf(uuid(id)), at, kinds[kind], isPair ? undefined : uuid(about));
+  if (row === -1 || !isPair) return;
+  const { events } = labels;
+  events.low[row] = 2 * about;
+  events.high[row] = 2 * about + 1;
+  events.choice[row] = kind === 'decide' ? 1 + (id % 5) : 0;
 }
 
 /** Everything that can be seen of the labels, by ids: rows are numbered in the order in which they came. */

@@ -126,7 +126,7 @@ describe('the schema of palate.json', () => {
       for (const [key, child] of Object.entries((node.properties ?? {}) as Record<string, Record<string, unknown>>)) {
         const place = `${path}.${key}`;
         if (typeof child.description !== 'string') problems.push(`${place} has no description`);
-        const mayLack = /\.(\$schema|version|klTarget|maxApproximateKl|targetModules)$/.test(place);
+        const mayLack = /\.(\$schema|version|klTarget|maxApproximateKl|targetModules|rolloutPrecision)$/.test(place);
         if (!('default' in child) && !mayLack) problems.push(`${place} has no default`);
         walk(child, place);
       }

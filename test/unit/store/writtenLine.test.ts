@@ -107,6 +107,19 @@ describe('a line as the store writes it', () => {
     );
   });
 
+  it('has digits where digits should be: of all bytes 0 to 9 and a to f are', () => {
+    const [line] = fc.sample(lines.filter(readAlike), { numRuns: 1, seed: 1 });
+    const at = line.indexOf('"prompt":"') + '"prompt":"'.length;
+    for (let place = at; place < at + 4; place++) {
+      const bytes = Buffer.from(line);
+      const accepted = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => {
+        bytes[place] = byte;
+        return readWrittenLine(bytes) !== undefined;
+      });
+      assert.equal(String.fromCharCode(...accepted), '0123456789abcdef');
+    }
+  });
+
   it('is read where it stands, and nothing behind its end', () => {
     const [line] = fc.sample(lines.filter(readAlike), { numRuns: 1, seed: 1 });
     const bytes = Buffer.from(`${line}\n${line}\n`);
@@ -134,6 +147,7 @@ describe('a line as the store writes it', () => {
     };
     const text = JSON.stringify(whole);
     assert.ok(readAlike(text));
+    assert.ok(readAlike(JSON.stringify({ ...whole, comment: 'but' })));
     for (const [from, to] of [
       ['2026-02-01', '2026-13-01'],
       ['2026-02-01', '2026-02-29'],
@@ -146,7 +160,10 @@ describe('a line as the store writes it', () => {
       [`"choice":"${first}"`, `"choice":"${prompt}"`],
       [`"shown":["${second}"`, `"shown":["${first}"`],
       [`"responses":["${first}"`, `"responses":["${second}"`],
-      ['"comment":""', '"comment":"but"'],
+      ['"comment":""', '"comment":"a \\"but\\""'],
+      ['"comment":""', '"comment":"a "but"'],
+      ['"comment":""', '"comment":"\t"'],
+      ['"comment":""', '"comment":"é"'],
     ]) {
       assert.ok(text.includes(from), from);
       assert.equal(readWrittenLine(Buffer.from(text.replace(from, to))), undefined, to);

@@ -99,7 +99,7 @@ describe('what to train', () => {
     const [exact, bytes] = precisionRows(aForecast({ precision: 'int8-base' }));
     assert.deepEqual([exact?.value, bytes?.value], ['float32', 'int8-base']);
     assert.deepEqual([exact?.description, bytes?.description], [undefined, 'default']);
-    assert.match(bytes?.detail ?? '', /within 1 %.*CPU only/);
+    assert.match(bytes?.detail ?? '', /about 1 % off.*CPU only/);
     assert.deepEqual(trainRequest('/p', { stage: 'sft', precision: 'int8-base' }), {
       project: '/p',
       stage: 'sft',
