@@ -33,6 +33,7 @@ function entryPoints(sources) {
     'server/engine/main.ts',
     'server/jobs/describeModel.ts',
     'server/engine/tensorflow/check.ts',
+    'server/engine/onnx/probe.ts',
     'server/tensorflow/setupProgram.ts',
   ];
   return sources.filter(

@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ProjectInfo, RunSummary, TrainingForecast } from '../../server/protocol/types.ts';
+import { deviceSetting } from '../connection/settings.ts';
 import type { Palate } from '../palate.ts';
 import { t } from '../translate.ts';
 import {
@@ -24,7 +25,9 @@ export async function run(palate: Palate, from?: unknown): Promise<void> {
   if (!stage) return;
   const runs = await palate.server.request('listRuns', { project: project.folder });
   const goesOn = runToContinue(stage.value, runs);
-  const choice = await review(palate, project, runs, { stage: stage.value, ...(goesOn && { run: goesOn.id }) });
+  const device = deviceSetting();
+  const first = { stage: stage.value, ...(device && { device }), ...(goesOn && { run: goesOn.id }) };
+  const choice = await review(palate, project, runs, first);
   if (!choice) return;
   const job = palate.jobs.begun(await palate.server.request('train', trainRequest(project.folder, choice)));
   await palate.panels.training(project, job.run === undefined ? {} : { run: job.run, tab: 'curves' });

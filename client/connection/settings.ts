@@ -1,5 +1,6 @@
 import * as vscode from 'vscode';
 import type { ServerSettings } from '../../server/protocol/client.ts';
+import type { DeviceChoice } from '../../server/protocol/types.ts';
 
 const section = 'palate';
 
@@ -21,6 +22,13 @@ export function serverRuntime(): string | undefined {
 
 export function showsStatusBar(): boolean {
   return vscode.workspace.getConfiguration(section).get('showStatusBar', true);
+}
+
+/** Undefined: what the project says. */
+export function deviceSetting(): DeviceChoice | undefined {
+  const settings = vscode.workspace.getConfiguration(section);
+  const device: DeviceChoice | 'project' = settings.get('training.device', 'project') as DeviceChoice | 'project';
+  return device === 'project' ? undefined : device;
 }
 
 export function keysSetting(): unknown {

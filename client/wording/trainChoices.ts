@@ -1,5 +1,12 @@
 import type { TrainRequest } from '../../server/protocol/client.ts';
-import type { EngineName, Precision, RunSummary, StageName, TrainingForecast } from '../../server/protocol/types.ts';
+import type {
+  DeviceChoice,
+  EngineName,
+  Precision,
+  RunSummary,
+  StageName,
+  TrainingForecast,
+} from '../../server/protocol/types.ts';
 import { t } from '../translate.ts';
 import { bytes, counted } from './amounts.ts';
 import { stageTitle, whereRunStands } from './stages.ts';
@@ -11,7 +18,7 @@ export interface TrainChoice {
   readonly stage: TrainStage;
   readonly engine?: EngineName;
   readonly precision?: Precision;
-  readonly device?: 'auto' | 'cpu';
+  readonly device?: DeviceChoice;
   /** Absent: a new run. */
   readonly run?: string;
 }
@@ -106,7 +113,7 @@ export function reviewRows(
     },
     {
       value: 'device',
-      label: `$(circuit-board) ${t('Device: {0}', choice.device === 'cpu' ? t('CPU') : forecast.device)}`,
+      label: `$(circuit-board) ${t('Device: {0}', deviceName(choice, forecast))}`,
       description: t('change…'),
     },
   );
@@ -154,11 +161,23 @@ export function precisionRows(forecast: TrainingForecast): Row<Precision>[] {
   }));
 }
 
-export function deviceRows(forecast: TrainingForecast): Row<'auto' | 'cpu'>[] {
+export function deviceRows(forecast: TrainingForecast): Row<DeviceChoice>[] {
   return [
     { value: 'auto', label: t('Automatic'), description: forecast.device, detail: t('A GPU where there is one.') },
+    ...forecast.devices
+      .filter(({ name }) => name !== 'cpu')
+      .map(({ name, title, ready, message }) => ({
+        value: name,
+        label: `${ready ? '$(check)' : '$(circle-slash)'} ${title}`,
+        detail: message,
+      })),
     { value: 'cpu', label: t('CPU'), detail: t('A run that is stopped and gone on with ends with the same bytes.') },
   ];
+}
+
+function deviceName({ device = 'auto' }: TrainChoice, forecast: TrainingForecast): string {
+  if (device === 'cpu') return t('CPU');
+  return forecast.devices.find(({ name }) => name === device)?.title ?? forecast.device;
 }
 
 export function precisionTitle(precision: Precision): string {

@@ -1,7 +1,14 @@
 import { UserError } from '../errors.ts';
 import { parseReference } from '../hub/reference.ts';
 import { namedModel } from '../library/names.ts';
-import { type EngineName, engineNames, type Precision, precisions } from '../protocol/types.ts';
+import {
+  type DeviceChoice,
+  deviceChoices,
+  type EngineName,
+  engineNames,
+  type Precision,
+  precisions,
+} from '../protocol/types.ts';
 import { choiceFlag, numberFlag, required, switchFlag, textFlag } from './command.ts';
 
 /** Flags that several commands share. */
@@ -27,6 +34,10 @@ export const seedFlag = numberFlag('N', 'the random seed (default 0); equal seed
   whole: true,
 });
 export const engineFlag = choiceFlag<EngineName>(engineNames, 'what trains (default: onnx); tensorflow is set up once');
+export const deviceFlag = choiceFlag<DeviceChoice>(
+  deviceChoices,
+  'where onnxruntime trains (default: auto, the best that works here; `palate doctor` shows them)',
+);
 export const precisionFlag = choiceFlag<Precision>(
   precisions,
   'how the frozen base computes (default: float32); int8-base is faster and a little less exact',

@@ -3,6 +3,7 @@ import { UserError } from '../errors.ts';
 import type { StageName } from '../protocol/types.ts';
 import { choiceFlag, command, missingFlag, switchFlag, textFlag } from './command.ts';
 import {
+  deviceFlag,
   engineFlag,
   jsonFlag,
   maxNewTokensFlag,
@@ -25,6 +26,7 @@ const flags = {
   'max-new-tokens': { ...maxNewTokensFlag, help: `${maxNewTokensFlag.help} in PPO` },
   resume: switchFlag('go on with the run in DIR'),
   engine: engineFlag,
+  device: deviceFlag,
   precision: precisionFlag,
   threads: threadsFlag,
   project: projectFlag,
@@ -67,10 +69,10 @@ never stopped.`,
     throw new UserError(`--${wrong} has no place here: ${hint}.`);
   },
   async run(values, _, console) {
-    const { stage, model, data, out, seed, resume, engine, precision, threads, project, run } = values;
+    const { stage, model, data, out, seed, resume, engine, precision, device, threads, project, run } = values;
     if (stage === undefined || model === undefined || data === undefined || out === undefined) {
       const options = { seed, threads, maxNewTokens: values['max-new-tokens'] };
-      return trainProject(console, { project, stage: stage ?? 'all', engine, precision, run, options });
+      return trainProject(console, { project, stage: stage ?? 'all', engine, precision, device, run, options });
     }
     const watch = watchTraining(console, stage);
     try {
@@ -87,6 +89,7 @@ never stopped.`,
           resume,
           engine,
           precision,
+          device,
           threads,
         },
         { signal: console.signal, onEvent: watch.take },

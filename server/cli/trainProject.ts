@@ -1,7 +1,7 @@
 import type { JobHandle } from '../jobs/jobQueue.ts';
 import type { JobParts } from '../jobs/openProject.ts';
 import { noteEnding, resumeTraining, startTraining, type TrainingOptions } from '../jobs/training.ts';
-import type { EngineName, Precision, StageName, TrainSummary } from '../protocol/types.ts';
+import type { DeviceChoice, EngineName, Precision, StageName, TrainSummary } from '../protocol/types.ts';
 import type { Console } from './console.ts';
 import { followJob, openCommandProject } from './project.ts';
 import { summaryText, watchTraining } from './trainingOutput.ts';
@@ -11,6 +11,7 @@ export interface ProjectTraining {
   readonly stage: StageName | 'all';
   readonly engine: EngineName | undefined;
   readonly precision: Precision | undefined;
+  readonly device: DeviceChoice | undefined;
   /** Go on in this run's folder with another stage. */
   readonly run: string | undefined;
   readonly options: Pick<TrainingOptions, 'seed' | 'threads' | 'maxNewTokens'>;
@@ -18,9 +19,9 @@ export interface ProjectTraining {
 
 /** Trains on a project's preferences, in a run that the editor shows. */
 export async function trainProject(console: Console, asked: ProjectTraining): Promise<number> {
-  const { stage, engine, precision, run, options } = asked;
+  const { stage, engine, precision, device, run, options } = asked;
   return follow(console, asked.project, stage, (parts, watching) =>
-    startTraining(parts, { stage, engine, precision, run }, { ...options, ...watching }),
+    startTraining(parts, { stage, engine, precision, device, run }, { ...options, ...watching }),
   );
 }
 

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import type { ClientMethod, ClientParams } from '../protocol/client.ts';
-import { engineNames, precisions } from '../protocol/types.ts';
+import { deviceChoices, engineNames, precisions } from '../protocol/types.ts';
 
 /** Paths and ids are short; a longer one is a mistake or an attack. */
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(4096));
@@ -28,7 +28,7 @@ const trainRequest = v.strictObject({
   stage: v.picklist(['sft', 'reward', 'ppo', 'all']),
   engine: v.optional(v.picklist(engineNames)),
   precision: v.optional(v.picklist(precisions)),
-  device: v.optional(v.picklist(['auto', 'cpu'])),
+  device: v.optional(v.picklist(deviceChoices)),
   run: v.optional(name),
 });
 

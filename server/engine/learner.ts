@@ -33,6 +33,7 @@ export class Learner {
   private readonly trained: Trained;
   private readonly optimiser: Optimiser;
   private readonly views: Record<string, Float32Array>;
+  private held = false;
 
   constructor(model: Model, trained: Trained, state: OptimiserState, options: OptimiserOptions) {
     this.model = model;
@@ -59,6 +60,7 @@ export class Learner {
     feeds: Feeds,
   ): Promise<Record<string, Output>> {
     const { model } = this;
+    await this.hold();
     const bytes = activationBytes(model.config, bucket.batch * bucket.time, keptBy(recompute), bucket.time);
     const shape = `${bucket.batch}x${bucket.time}/${bucket.reads}${recompute ? `/recompute ${recompute}` : ''}`;
     const recomputeCheap = recompute === 'cheap';
@@ -77,6 +79,7 @@ export class Learner {
    * @throws UserError after five such steps
    */
   async update(learningRate: number): Promise<{ norm: number; notice?: string }> {
+    await this.hold();
     const { norm, applied } = await this.optimiser.step(this.state, learningRate);
     if (applied) return { norm };
     const told = `The gradient was not finite (norm ${norm}): the step is skipped and the learning rate halved`;
@@ -99,8 +102,39 @@ export class Learner {
     return { rank: lora.rank, alpha, targetModules: lora.targetModules, task, tensors: new Map(tensors), metadata };
   }
 
+  /** Brings the parameters of `state` up to date where they learn in a device's memory, for a runtime on the host. */
+  async read(): Promise<void> {
+    await this.model.runtime.memory?.read(this.state.parameters);
+  }
+
+  /** Changes the parameters by hand. */
+  async edit(change: (views: Readonly<Record<string, Float32Array>>) => void): Promise<void> {
+    await this.read();
+    change(this.views);
+    if (this.held) await this.model.runtime.memory?.hold(this.state.parameters);
+  }
+
+  /** `state` is up to date afterwards. */
   async release(): Promise<void> {
+    const { memory } = this.model.runtime;
+    if (memory !== undefined && this.held) {
+      this.held = false;
+      for (const vector of this.vectors) await memory.read(vector);
+      for (const vector of this.vectors) memory.letGo(vector);
+    }
     await this.optimiser.release();
+  }
+
+  private get vectors(): readonly Float32Array[] {
+    const { parameters, first, second } = this.state;
+    return [parameters, first, second, this.optimiser.gradients];
+  }
+
+  private async hold(): Promise<void> {
+    const { memory } = this.model.runtime;
+    if (memory === undefined || this.held) return;
+    for (const vector of this.vectors) await memory.hold(vector);
+    this.held = true;
   }
 }
 

@@ -65,6 +65,7 @@ export class Model {
     this.budget = options.sessionBytes ?? sessionBudget;
     const weights = [...base.weights].map(([name, { data }]) => [name, data] as const);
     this.feeds = { ...Object.fromEntries(weights), ...networkOf(base.config).tables() };
+    this.runtime.memory?.keep(Object.values(this.feeds));
   }
 
   /**

@@ -64,7 +64,7 @@ export class Optimiser {
    * `learningRateScale` and `skipped`. Returns the norm before clipping.
    */
   async step(state: OptimiserState, learningRate: number): Promise<{ norm: number; applied: boolean }> {
-    this.session ??= await this.runtime.compile((ops) => this.graph(ops));
+    this.session ??= await this.runtime.compile((ops) => this.graph(ops), { resident: this.vectorNames() });
     const { beta1, beta2 } = this.options;
     const time = state.updates + 1;
     const feeds: Record<string, Float32Array> = {
@@ -83,6 +83,7 @@ export class Optimiser {
     });
     const outputs = await this.session.run(feeds, into);
     this.gradients.fill(0);
+    await this.runtime.memory?.clear(this.gradients);
     const norm = outputs.norm.data[0];
     const applied = norm < finiteLimit;
     if (applied) state.updates = time;
@@ -96,6 +97,10 @@ export class Optimiser {
   async release(): Promise<void> {
     await this.session?.release();
     this.session = undefined;
+  }
+
+  private vectorNames(): string[] {
+    return this.groups.flatMap((_, k) => ['parameter', 'first', 'second'].map((part) => `new.${part}.${k}`));
   }
 
   private graph(ops: OpBuilder): Record<string, Tensor> {

@@ -1,10 +1,14 @@
 import type { DType, OpBuilder, Shape, Tensor } from '../../models/ops.ts';
-import type { EngineName, Precision } from '../protocol/types.ts';
+import type { DeviceName, EngineName, Precision } from '../protocol/types.ts';
 import type { BaseModel } from './weights/types.ts';
 
 /** What runs graphs: onnxruntime, or TensorFlow. */
 export interface Runtime {
   readonly name: EngineName;
+  /** Where it computes. */
+  readonly device: DeviceName;
+  /** Memory of its own, where it has some. */
+  readonly memory?: DeviceMemory;
   /** Whether layers are computed again in the backward pass, whatever the configuration says. */
   readonly alwaysRecomputes: boolean;
   compile(build: Build, options?: CompileOptions): Promise<Session>;
@@ -12,6 +16,26 @@ export interface Runtime {
   weightBytes(base: BaseModel): number;
   /** Lets go of what is kept between runs: the frozen weights, where the runtime has a copy of its own. */
   release(): Promise<void>;
+}
+
+/**
+ * Memory beside the host's, where arrays stay between runs. An array is known by its identity: what is fed is the
+ * device's copy of it, or of a part of it where a view of a held vector is fed.
+ */
+export interface DeviceMemory {
+  /** Arrays that never change: they are copied to the device when they are first fed. */
+  keep(arrays: Iterable<Float32Array>): void;
+  drop(arrays: Iterable<Float32Array>): void;
+  /** Copies a vector to the device, whose copy is the truth from now on: as `into` of a run it alone is written. */
+  hold(vector: Float32Array): Promise<void>;
+  /** Sets the device's copy to zeros. */
+  clear(vector: Float32Array): Promise<void>;
+  /** Brings the host's array up to date. */
+  read(vector: Float32Array): Promise<void>;
+  /** The same for all that is held. */
+  settle(): Promise<void>;
+  /** Frees the device's copy. */
+  letGo(vector: Float32Array): void;
 }
 
 /** What a backward pass computes again instead of keeping it: each layer, nothing, or what takes little time. */
@@ -32,6 +56,8 @@ export interface CompileOptions {
   readonly precision?: Precision;
   /** With 'accumulate': the order of the flat vector; every parameter of the graph once. */
   readonly parameters?: readonly string[];
+  /** Outputs that always go `into` vectors, and need not come to the host where the runtime has memory of its own. */
+  readonly resident?: readonly string[];
   /**
    * Frozen matrices that the runtime may copy into the graph, packed for its products: faster where a run has few rows.
    * The copy lives as long as the session.

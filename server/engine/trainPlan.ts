@@ -1,28 +1,31 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
+import { chooseDevice } from '../devices/choose.ts';
 import { UserError } from '../errors.ts';
-import { requirePrecision } from '../precision.ts';
+import { deviceFor, requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
-import type { CompletionRow, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
+import type { CompletionRow, DeviceChoice, EngineName, PreferenceRow, StageName } from '../protocol/types.ts';
 import { readCompletionRows, readPreferenceRows } from '../store/rows.ts';
 import { initialParameters, trainedLayout } from './learner.ts';
+import { LessMemory } from './lessMemory.ts';
 import { holdModel, openAdapter, openModel } from './loadedModels.ts';
 import { adapterBytes, estimateMemory, learnerVectors, type MemoryQuestion } from './memory/estimate.ts';
 import { holdAdapters } from './memory/held.ts';
 import { memoryQuestion } from './memory/question.ts';
 import { Model } from './model.ts';
+import { runtimeOn } from './onnx/device.ts';
 import { threads } from './onnx/sessions.ts';
 import { viewsOf } from './parameters.ts';
 import { type AdapterPaths, openStage, type RunPlan, type StagePlan } from './run/plan.ts';
 import { stageOrder } from './run/train.ts';
+import type { Runtime } from './runtime.ts';
 import { preferenceSequences, promptIds, responseIds, type Sequence } from './sequences.ts';
 import { type TrainConfig, trainConfig } from './stages/config.ts';
 import { ppoStage } from './stages/ppo.ts';
 import { type Pair, rewardStage } from './stages/reward.ts';
 import { sftStage } from './stages/sft.ts';
 import { openTensorFlow } from './tensorflow/open.ts';
-import type { TensorFlowRuntime } from './tensorflow/program.ts';
 import { writeAdapter } from './weights/adapters.ts';
 import { checkMemory, gigabytes } from './weights/memory.ts';
 import type { Adapter } from './weights/types.ts';
@@ -34,31 +37,41 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const ppo = params.maxNewTokens === undefined ? config.ppo : { ...config.ppo, maxNewTokens: params.maxNewTokens };
   const data = readData(params);
   const [engine, precision] = [params.engine ?? config.engine, params.precision ?? config.precision];
-  requirePrecision(precision, engine);
-  const runtime = openRuntime(engine, params.threads);
+  const device = params.device ?? config.device;
+  requirePrecision(precision, engine, device);
+  const chosen = await chooseRuntime(engine, deviceFor(precision, device), params.threads);
   const opened = await openModel(params.model, params.threads);
-  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, in float32.
-  const asOpened = runtime === undefined && precision === opened.precision;
-  const model = asOpened ? opened : new Model(opened.base, { runtime, precision });
-  const letGo = model === opened ? undefined : holdModel(model, () => model.runtime.weightBytes(model.base));
+  // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, on the processor, in float32.
+  const asOpened = chosen.runtime === undefined && precision === opened.precision;
+  const own = asOpened ? opened : new Model(opened.base, { runtime: chosen.runtime, precision });
+  const letGo = own === opened ? undefined : holdModel(own, () => own.runtime.weightBytes(own.base));
+  const way = new LessMemory(own, opened, { sft: config.sft, reward: config.reward, ppo });
   const plans: Record<StageName, () => StagePlan> = {
-    sft: () => sftPlan(model, config.sft, data.completions, params),
-    reward: () => rewardPlan(model, config.reward, data.preferences, params),
-    ppo: () => ppoPlan(model, ppo, data.completions, params),
+    sft: () => sftPlan(way.model, way.configs.sft, data.completions, params),
+    reward: () => rewardPlan(way.model, way.configs.reward, data.preferences, params),
+    ppo: () => ppoPlan(way.model, way.configs.ppo, data.completions, params),
   };
-  const stages = (params.stage === 'all' ? stageOrder : [params.stage]).map((stage) => plans[stage]());
+  const wanted = params.stage === 'all' ? stageOrder : [params.stage];
   return {
-    stages,
-    base: { path: model.base.path, identity: model.base.identity },
-    versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...runtime?.versions },
-    engine: model.runtime.name,
+    // Opened with what the stages before have left of the device's memory.
+    stages: wanted.map((stage) => ({ ...plans[stage](), open: (previous) => plans[stage]().open(previous) })),
+    base: { path: own.base.path, identity: own.base.identity },
+    versions: { 'onnxruntime-node': versionOf('onnxruntime-node'), ...chosen.versions },
+    engine: own.runtime.name,
     precision,
+    device: own.runtime.device,
+    notices: chosen.notices,
     threads: threads.count,
+    settle: async () => own.runtime.memory?.settle(),
+    lessMemory(stage, error) {
+      const notice = way.after(stage, error);
+      return notice === undefined ? undefined : { plan: plans[stage](), notice };
+    },
     close: async () => {
       letGo?.();
-      if (model !== opened) await model.release();
+      if (own !== opened) await own.release();
     },
-    writeAdapter: (folder, adapter) => writeAdapter(folder, adapter, { baseModelPath: model.base.path }),
+    writeAdapter: (folder, adapter) => writeAdapter(folder, adapter, { baseModelPath: own.base.path }),
   };
 }
 
@@ -225,9 +238,26 @@ function checkTrainingMemory(
   });
 }
 
-/** Undefined: the model's own. */
-function openRuntime(engine: EngineName, threadCount = threads.count): TensorFlowRuntime | undefined {
-  return engine === 'tensorflow' ? openTensorFlow(threadCount) : undefined;
+interface ChosenRuntime {
+  /** Undefined: the model's own. */
+  readonly runtime?: Runtime;
+  readonly versions?: Readonly<Record<string, string>>;
+  readonly notices: readonly string[];
+}
+
+async function chooseRuntime(
+  engine: EngineName,
+  choice: DeviceChoice,
+  threadCount = threads.count,
+): Promise<ChosenRuntime> {
+  if (engine === 'tensorflow') {
+    const runtime = openTensorFlow(threadCount);
+    const ignored = `The device ${choice} is onnxruntime's: TensorFlow trains where its own library does.`;
+    return { runtime, versions: runtime.versions, notices: choice === 'auto' || choice === 'cpu' ? [] : [ignored] };
+  }
+  const { device, title, notice } = await chooseDevice(choice);
+  const runtime = device === 'cpu' ? undefined : runtimeOn(device);
+  return { runtime, notices: [notice ?? [], device === 'cpu' ? [] : `Training runs on ${title}.`].flat() };
 }
 
 function versionOf(name: string): string {

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { deviceStates } from '../devices/states.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { describeHolder } from '../lock.ts';
 import { packageRoot, palateHome } from '../paths.ts';
@@ -43,6 +44,7 @@ export async function examine(
     ...engineStates()
       .filter(({ name }) => name !== 'onnx')
       .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message, optional: true })),
+    ...(await deviceChecks()),
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
@@ -77,6 +79,11 @@ async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
     const reason = error instanceof EngineCrashed ? crashSentence(error) : (error as Error).message;
     return { name, ok: false, message: `${reason} Install Palate for ${process.platform}-${process.arch} again.` };
   }
+}
+
+async function deviceChecks(): Promise<Check[]> {
+  const states = await deviceStates();
+  return states.map(({ title, ready, message }) => ({ name: title, ok: ready, message, optional: true }));
 }
 
 /** What is held, and what will be needed: of the named model, else of the project's; neither: of none. */
@@ -124,8 +131,8 @@ async function projectChecks(folder: ProjectFolder, store: ProjectStore): Promis
     }
   };
   await attempt('palate.json', async () => {
-    const { engine, model } = await store.config();
-    return `model ${model}, engine ${engine}`;
+    const { device, engine, model } = await store.config();
+    return `model ${model}, engine ${engine}, device ${device}`;
   });
   await attempt('Project', async () => {
     const { counts, problems } = await store.info();

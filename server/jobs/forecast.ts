@@ -1,10 +1,12 @@
+import { chooseDevice } from '../devices/choose.ts';
+import { deviceStates } from '../devices/states.ts';
 import { readManifest } from '../engine/run/manifest.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { UserError } from '../errors.ts';
 import { describeHolder } from '../lock.ts';
-import { precisionProblems } from '../precision.ts';
+import { deviceFor, precisionProblems } from '../precision.ts';
 import type { TrainRequest } from '../protocol/client.ts';
-import { engineNames, type TrainingForecast } from '../protocol/types.ts';
+import { type DeviceChoice, type EngineName, engineNames, type TrainingForecast } from '../protocol/types.ts';
 import type { ProjectConfig } from '../store/projectConfig.ts';
 import { findNative } from '../tensorflow/home.ts';
 import { basePath } from './baseModel.ts';
@@ -24,13 +26,14 @@ export async function forecastTraining(
   const config = await store.config();
   const engine = request.engine ?? config.engine;
   const precision = request.precision ?? config.precision;
+  const device = request.device ?? config.device;
   const [{ rows }, info] = await Promise.all([store.preferences({ modality: 'text' }), store.info()]);
   const engines = engineStates();
   const problems = [...info.problems];
   if (rows.length === 0) problems.push('There are no preferences on text yet: label some comparisons first.');
   else if (rows.length < 2) problems.push('One preference is too few to learn from: label some more comparisons.');
   problems.push(...engines.filter(({ name, ready }) => name === engine && !ready).map(({ message }) => message));
-  problems.push(...precisionProblems(precision, engine));
+  problems.push(...precisionProblems(precision, engine, device));
   problems.push(...(await runProblems(parts, config, request)));
   const holder = trainingHolder(project);
   if (holder) {
@@ -59,15 +62,22 @@ export async function forecastTraining(
     problems,
     engine,
     precision,
-    device: 'CPU',
+    device: await deviceToUse(engine, deviceFor(precision, device)),
+    devices: await deviceStates(),
     engines,
   };
+}
+
+/** As a person reads it. TensorFlow computes where its own library does. */
+async function deviceToUse(engine: EngineName, device: DeviceChoice): Promise<string> {
+  if (engine === 'onnx') return (await chooseDevice(device)).title;
+  return findNative()?.gpu ? 'GPU' : 'CPU';
 }
 
 /** Which engines can train on this machine. */
 export function engineStates(): TrainingForecast['engines'] {
   return engineNames.map((name) => {
-    if (name === 'onnx') return { name, ready: true, message: 'onnxruntime, on the CPU' };
+    if (name === 'onnx') return { name, ready: true, message: 'onnxruntime' };
     const native = findNative();
     const message = native
       ? `TensorFlow ${native.libtensorflow}, on the ${native.gpu ? 'GPU' : 'CPU'}`

@@ -5,7 +5,7 @@ import { parseConfig } from '../config.ts';
 import { readManifest, type StageSettings } from '../engine/run/manifest.ts';
 import { writeFileAtomically } from '../engine/weights/files.ts';
 import { UserError } from '../errors.ts';
-import { engineNames, precisions, type StageName } from '../protocol/types.ts';
+import { deviceChoices, engineNames, precisions, type StageName } from '../protocol/types.ts';
 import { stageTitle } from './stages.ts';
 
 export const runParametersName = 'run.json';
@@ -27,6 +27,8 @@ const runParameters = v.strictObject({
   engine: v.picklist(engineNames),
   /** Absent: float32. */
   precision: v.optional(v.picklist(precisions)),
+  /** Absent in runs of older versions: the processor. */
+  device: v.optional(v.picklist(deviceChoices)),
   /** Absent: the engine's own number. Results are byte-identical only for the same. */
   threads: v.optional(v.number()),
   maxNewTokens: v.optional(v.number()),
@@ -71,10 +73,11 @@ export function parametersToResume(folder: string): RunParameters {
   const own = readRunParameters(folder);
   const manifest = readManifest(folder);
   // Started without saying how many threads, it goes on with as many as the engine took.
-  if (own) return { ...own, threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
+  if (own)
+    return { ...own, device: own.device ?? 'cpu', threads: own.threads ?? manifest?.stages.at(-1)?.settings.threads };
   const last = manifest?.stages.at(-1);
   if (!manifest || !last) throw new UserError(`There is no run in ${folder}.`);
-  const { seed, engine = 'onnx', precision, threads, data } = last.settings;
+  const { seed, engine = 'onnx', precision, device, threads, data } = last.settings;
   const stages = manifest.stages.map(({ stage }) => stage);
   const unfinished = manifest.stages.filter(({ status }) => status !== 'done');
   const stage = unfinished.length > 1 ? 'all' : (unfinished[0] ?? last).stage;
@@ -92,6 +95,7 @@ export function parametersToResume(folder: string): RunParameters {
     seed,
     engine,
     precision,
+    device,
     threads,
     createdAt: manifest.createdAt,
   };

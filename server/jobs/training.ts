@@ -50,7 +50,8 @@ export async function startTraining(
   const engine = request.engine ?? config.engine;
   if (engine === 'tensorflow') requireNative();
   const precision = request.precision ?? config.precision;
-  requirePrecision(precision, engine);
+  const device = request.device ?? config.device;
+  requirePrecision(precision, engine, device);
   const { rows } = await store.preferences({ modality: 'text' });
   if (rows.length === 0) throw noPreferences();
   const run = request.run ?? newRunId(project, request.stage);
@@ -67,6 +68,7 @@ export async function startTraining(
     seed: options.seed ?? config.seed,
     engine,
     precision,
+    device,
     threads: options.threads ?? parts.threads(),
     maxNewTokens: options.maxNewTokens,
     createdAt: new Date().toISOString(),
@@ -175,7 +177,7 @@ async function trainRun(
 }
 
 function trainParams(project: ProjectFolder, folder: string, parameters: RunParameters): TrainParams {
-  const { stage, model, data, config, seed, engine, precision, threads, maxNewTokens } = parameters;
+  const { stage, model, data, config, seed, engine, precision, device, threads, maxNewTokens } = parameters;
   return {
     stage,
     model: basePath(project, model),
@@ -185,6 +187,7 @@ function trainParams(project: ProjectFolder, folder: string, parameters: RunPara
     seed,
     engine,
     precision,
+    device,
     threads,
     maxNewTokens,
     resume: knownStages(folder, stage).length > 0,

@@ -24,7 +24,7 @@ import type {
 } from './project.ts';
 import type { Outcome, ProjectModel, RunHistory, RunSummary } from './runs.ts';
 import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
-import type { EngineName, Precision, StageName } from './types.ts';
+import type { DeviceChoice, EngineName, Precision, StageName } from './types.ts';
 
 interface InProject {
   readonly project: ProjectFolder;
@@ -39,7 +39,7 @@ export interface TrainRequest extends InProject {
   /** Win over palate.json's. */
   readonly engine?: EngineName;
   readonly precision?: Precision;
-  readonly device?: 'auto' | 'cpu';
+  readonly device?: DeviceChoice;
   /** Go on in this run's folder with another stage (reward after sft, ppo after reward); absent: a new run. */
   readonly run?: string;
 }

@@ -2,6 +2,7 @@ import type { HeldMemory } from './memory.ts';
 import type {
   CheckpointEvent,
   CompletionRow,
+  DeviceChoice,
   EngineName,
   EvaluatedText,
   EvaluateSummary,
@@ -148,6 +149,8 @@ export interface TrainParams {
   readonly engine?: EngineName;
   /** Wins over the configuration's. Default 'float32'. */
   readonly precision?: Precision;
+  /** Where onnxruntime trains; wins over the configuration's. Default 'auto'. */
+  readonly device?: DeviceChoice;
 }
 
 /** 'safetensors': a Hugging Face folder; the others: one file for llama.cpp. */

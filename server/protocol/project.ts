@@ -3,7 +3,7 @@
  * decisions, jobs, runs, scores. Every one of them is plain JSON. No imports but types; panels import it from types.ts.
  */
 
-import type { ChatMessage, EngineName, Precision, StageName } from './types.ts';
+import type { ChatMessage, DeviceName, EngineName, Precision, StageName } from './types.ts';
 
 /** A folder with a palate.json, absolute. Every request names the one it is about. */
 export type ProjectFolder = string;
@@ -263,5 +263,12 @@ export interface TrainingForecast {
   readonly engine: EngineName;
   readonly precision: Precision;
   readonly device: string;
+  /** What onnxruntime can compute on here, and what each has shown. */
+  readonly devices: readonly {
+    readonly name: DeviceName;
+    readonly title: string;
+    readonly ready: boolean;
+    readonly message: string;
+  }[];
   readonly engines: readonly { readonly name: EngineName; readonly ready: boolean; readonly message: string }[];
 }

@@ -52,6 +52,13 @@ export type EngineName = (typeof engineNames)[number];
 export const precisions = ['float32', 'int8-base'] as const;
 export type Precision = (typeof precisions)[number];
 
+/** What onnxruntime can compute on. */
+export const deviceNames = ['cpu', 'webgpu', 'cuda', 'directml', 'coreml'] as const;
+export type DeviceName = (typeof deviceNames)[number];
+/** What a person can ask for: a device, or the best that has shown here that it works. */
+export const deviceChoices = ['auto', ...deviceNames] as const;
+export type DeviceChoice = (typeof deviceChoices)[number];
+
 /** The folders under a run's, one a stage, each a PEFT folder that stands alone on the base. */
 export type AdapterFolderName = 'sft' | 'reward' | 'policy';
 

@@ -6,7 +6,7 @@ import { optionalSetting, parseConfig, setting } from '../config.ts';
 import { precisionSetting, stageEntries } from '../engine/stages/config.ts';
 import { UserError } from '../errors.ts';
 import { embeddedModel, namedModel } from '../library/names.ts';
-import { type CompareSettings, engineNames } from '../protocol/types.ts';
+import { type CompareSettings, deviceChoices, engineNames } from '../protocol/types.ts';
 import { fileError } from './fileErrors.ts';
 
 export const projectFile = 'palate.json';
@@ -26,7 +26,11 @@ export const projectConfig = v.strictObject({
   ),
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
   precision: precisionSetting,
-  device: setting('Where it trains: on what there is, or on the processor.', v.picklist(['auto', 'cpu']), 'auto'),
+  device: setting(
+    'Where onnxruntime trains: on the best device that works here, or on this one. Responses are generated on the processor.',
+    v.picklist(deviceChoices),
+    'auto',
+  ),
   seed: setting('Of everything that is drawn by chance while generating and training.', whole(0), 0),
   generate: setting(
     'How responses are generated.',

@@ -85,6 +85,7 @@ export function fakePlan(stages: readonly StageName[], config: FakeConfig): RunP
     versions: { fake: '1' },
     engine: 'onnx',
     precision: 'float32',
+    device: 'cpu',
     threads: 1,
     writeAdapter: writeFakeAdapter,
   };

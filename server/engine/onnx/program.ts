@@ -8,11 +8,8 @@ import { GraphBuilder, type GraphNode, type GraphTensor } from './graph.ts';
 import { quantiseRows } from './int8.ts';
 import { lowerings } from './lower.ts';
 import { packInto } from './packing.ts';
-import { encodeModel } from './proto.ts';
+import { encodeModel, opset } from './proto.ts';
 import { openSession } from './sessions.ts';
-
-/** The operator set of generated graphs. */
-const opset = 18;
 
 /** A graph ready to be opened: its bytes, and what it expects and gives. */
 export interface CompiledGraph {
@@ -47,6 +44,7 @@ export async function compile(
 /** onnxruntime on the CPU: the engine of every rollout, and of training unless another is asked for. */
 export const onnx: Runtime = {
   name: 'onnx',
+  device: 'cpu',
   alwaysRecomputes: false,
   compile,
   weightBytes: () => 0,

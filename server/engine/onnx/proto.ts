@@ -75,6 +75,9 @@ for (const [name, rows] of Object.entries(messages)) {
 }
 const modelType = root.lookupType('ModelProto');
 
+/** The operator set of generated graphs. */
+export const opset = 18;
+
 /** onnx.proto's TensorProto.DataType. */
 export const elementTypes = { float32: 1, uint8: 2, int8: 3, int32: 6, int64: 7, bool: 9 } as const;
 export type ElementType = keyof typeof elementTypes;

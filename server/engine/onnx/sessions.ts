@@ -7,9 +7,10 @@ import type { CompiledGraph } from './program.ts';
 /** Cores that onnxruntime may use; set once, before the first session. */
 export const threads = { count: Number(process.env.PALATE_THREADS) || Math.max(1, availableParallelism()) };
 
-export async function openSession(graph: CompiledGraph): Promise<Session> {
+/** `providers`: of onnxruntime, the preferred one first. */
+export async function openSession(graph: CompiledGraph, providers: readonly string[] = ['cpu']): Promise<Session> {
   const session = await InferenceSession.create(graph.bytes, {
-    executionProviders: ['cpu'],
+    executionProviders: providers,
     intraOpNumThreads: threads.count,
     executionMode: 'sequential',
     enableMemPattern: false,

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { UserError } from '../../errors.ts';
-import type { AdapterFolderName, EngineName, Precision, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, DeviceName, EngineName, Precision, StageName } from '../../protocol/types.ts';
 import { writeFileAtomically } from '../weights/files.ts';
 import type { AdapterPaths } from './plan.ts';
 
@@ -42,6 +42,8 @@ export interface StageRecord {
   readonly seconds: number;
   /** The last value of each metric; null: it was not finite. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** What it went on with where a device's memory did not suffice, in sentences. */
+  readonly fallBacks?: readonly string[];
   /** Bytes of metrics.jsonl and samples.jsonl when the stage started: what comes after them is its own. */
   readonly logs: LogPositions;
 }
@@ -55,6 +57,8 @@ export interface StageSettings {
   readonly engine?: EngineName;
   /** Absent: float32. */
   readonly precision?: Precision;
+  /** Where it began to compute. Absent: on the processor. */
+  readonly device?: DeviceName;
   readonly data: { readonly path: string; readonly bytes: number; readonly sha256: string };
   /** With defaults filled in. */
   readonly config: unknown;

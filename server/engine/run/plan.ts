@@ -1,5 +1,5 @@
 import type { EngineEvents } from '../../protocol/engine.ts';
-import type { AdapterFolderName, EngineName, Precision, StageName } from '../../protocol/types.ts';
+import type { AdapterFolderName, DeviceName, EngineName, Precision, StageName } from '../../protocol/types.ts';
 import type { Serialisable, Stage } from '../stages/stage.ts';
 import type { Adapter } from '../weights/types.ts';
 
@@ -36,6 +36,13 @@ export interface RunPlan {
   readonly versions: Readonly<Record<string, string>>;
   readonly engine: EngineName;
   readonly precision: Precision;
+  readonly device: DeviceName;
+  /** What the person should know of it before it begins: a device that could not be had. */
+  readonly notices?: readonly string[];
+  /** Brings the stages' states up to date where they learn in a device's memory; called before one is saved. */
+  settle?(): Promise<void>;
+  /** What a stage goes on with, from the state it has, where the device's memory did not suffice. Undefined: nothing less. */
+  lessMemory?(stage: StageName, error: unknown): { readonly plan: StagePlan; readonly notice: string } | undefined;
   readonly threads: number;
   /** Writes a PEFT folder, complete or absent. */
   writeAdapter(folder: string, adapter: Adapter): void;

@@ -46,8 +46,8 @@ export async function openRun(folder: string, params: TrainParams, plan: RunPlan
   const settings = plan.stages.map(({ stage, config }): [StageName, StageSettings] => {
     // As the manifest keeps it, so that what is compared later is alike.
     const kept = JSON.parse(JSON.stringify(config ?? null));
-    const { threads, engine, precision } = plan;
-    return [stage, { seed: params.seed ?? 0, threads, engine, precision, data, config: kept }];
+    const { threads, engine, precision, device } = plan;
+    return [stage, { seed: params.seed ?? 0, threads, engine, precision, device, data, config: kept }];
   });
   if (found) refuseDifferences(folder, found, plan, settings);
   const now = new Date().toISOString();
@@ -132,8 +132,10 @@ function changeNotices(found: RunManifest, plan: RunPlan): string[] {
   const before = found.stages.filter(({ status }) => status !== 'waiting').map(({ settings }) => settings);
   const threads = before.find((settings) => settings.threads !== plan.threads)?.threads;
   const engine = before.map((settings) => settings.engine ?? 'onnx').find((name) => name !== plan.engine);
+  const device = before.map((settings) => settings.device ?? 'cpu').find((name) => name !== plan.device);
   const changed = [
     ...(threads === undefined ? [] : [`with ${threads} threads and goes on with ${plan.threads}`]),
+    ...(device === undefined ? [] : [`on the device ${device} and goes on with ${plan.device}`]),
     ...(engine === undefined ? [] : [`on the engine ${engine} and goes on with ${plan.engine}`]),
   ];
   return changed.map(

@@ -56,13 +56,35 @@ export async function* runStage(
     yield { kind: 'stage', stage: name, status: kept ? 'resumed' : 'started', step: standing.step };
     opened = await open(run.adapters());
     const state = kept?.state ?? opened.initial;
-    const sitting = new Sitting({ run, name, folder, standing, state, logs, savedStep: kept ? standing.step : -1 });
-    for await (const event of opened.stage.run(state)) {
-      run.lock.beat();
-      yield* sitting.take(event);
-      if (signal.aborted) {
-        yield* sitting.save();
-        return false;
+    const settle = async () => plan.settle?.();
+    const sitting = new Sitting({
+      run,
+      settle,
+      name,
+      folder,
+      standing,
+      state,
+      logs,
+      savedStep: kept ? standing.step : -1,
+    });
+    for (let done = false; !done; ) {
+      try {
+        for await (const event of opened.stage.run(state)) {
+          run.lock.beat();
+          yield* sitting.take(event);
+          if (signal.aborted) {
+            yield* sitting.save();
+            return false;
+          }
+        }
+        done = true;
+      } catch (error) {
+        const less = plan.lessMemory?.(name, error);
+        if (less === undefined) throw error;
+        run.update(name, { fallBacks: [...(run.record(name).fallBacks ?? []), less.notice] });
+        yield { kind: 'notice', message: less.notice };
+        opened.close?.();
+        opened = await less.plan.open(run.adapters());
       }
     }
     yield* sitting.save();
@@ -79,6 +101,8 @@ export async function* runStage(
 
 interface SittingOptions {
   readonly run: Run;
+  /** Brings `state` up to date. */
+  readonly settle: () => Promise<void>;
   readonly name: StageName;
   /** Of the stage's checkpoints. */
   readonly folder: string;
@@ -106,7 +130,7 @@ class Sitting {
     this.#savedStep = options.savedStep;
   }
 
-  *take(event: StageEvent): Generator<TrainEvent, void> {
+  async *take(event: StageEvent): AsyncGenerator<TrainEvent, void> {
     const { name: stage, logs } = this.#options;
     if (event.kind === 'work') {
       yield { kind: 'progress', stage, what: event.what, done: event.done, total: event.total };
@@ -124,7 +148,7 @@ class Sitting {
     }
   }
 
-  *#step(event: Extract<StageEvent, { kind: 'step' }>): Generator<TrainEvent, void> {
+  async *#step(event: Extract<StageEvent, { kind: 'step' }>): AsyncGenerator<TrainEvent, void> {
     const now = performance.now();
     const { run, name, standing, logs } = this.#options;
     standing.step = event.step;
@@ -141,10 +165,11 @@ class Sitting {
   }
 
   /** Writes a checkpoint of the last step, unless there is one. */
-  *save(): Generator<TrainEvent, void> {
+  async *save(): AsyncGenerator<TrainEvent, void> {
     const { run, name, standing, state, logs } = this.#options;
     const { step } = standing;
     if (this.#savedStep === step) return;
+    await this.#options.settle();
     logs.metrics.flush();
     logs.samples.flush();
     const folder = writeCheckpoint(this.#options.folder, step, { standing, state } as unknown as Serialisable);

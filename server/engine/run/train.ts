@@ -51,7 +51,7 @@ export async function* trainRun(
 }
 
 async function* runStages(run: Run, plan: RunPlan, signal: AbortSignal): Task<'train'> {
-  for (const notice of run.notices) yield { kind: 'notice', message: notice };
+  for (const notice of [...(plan.notices ?? []), ...run.notices]) yield { kind: 'notice', message: notice };
   if (plan.stages.every(({ stage }) => run.record(stage).status === 'done')) {
     yield { kind: 'notice', message: `The run in ${run.folder} is already done.` };
   }

@@ -1,5 +1,6 @@
 import { scoreName } from '../../../models/heads.ts';
 import type { Learner } from '../learner.ts';
+import type { ActiveAdapter, Model } from '../model.ts';
 import type { OptimiserState } from '../optimiser.ts';
 import { permutation } from '../random.ts';
 import type { Adapter } from '../weights/types.ts';
@@ -36,6 +37,21 @@ export function deviation(values: ArrayLike<number>): number {
 /** The adapter of a reward model without its scalar head. */
 export function withoutHead(adapter: Adapter): Adapter {
   return { ...adapter, tensors: new Map([...adapter.tensors].filter(([name]) => name !== scoreName)) };
+}
+
+/** The steps of a stage during which `adapters`, which do not change, stay in the memory of the model's runtime. */
+export async function* keeping(
+  { runtime: { memory } }: Model,
+  adapters: readonly ActiveAdapter[],
+  steps: AsyncGenerator<StageEvent, void>,
+): AsyncGenerator<StageEvent, void> {
+  const arrays = adapters.flatMap(({ feeds }) => Object.values(feeds));
+  memory?.keep(arrays);
+  try {
+    yield* steps;
+  } finally {
+    memory?.drop(arrays);
+  }
 }
 
 /** The steps of a stage; what the learners hold is freed when they end, fail, or are left in the middle. */

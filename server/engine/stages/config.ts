@@ -6,7 +6,7 @@
 import * as v from 'valibot';
 import { linearModules } from '../../../models/network.ts';
 import { optionalSetting, setting } from '../../config.ts';
-import { engineNames, precisions } from '../../protocol/types.ts';
+import { deviceChoices, engineNames, precisions } from '../../protocol/types.ts';
 
 const positive = v.pipe(v.number(), v.gtValue(0), v.finite());
 const notNegative = v.pipe(v.number(), v.minValue(0), v.finite());
@@ -185,5 +185,10 @@ export const trainConfig = v.strictObject({
   ...stageEntries,
   engine: setting('What trains. Responses always come from onnxruntime.', v.picklist(engineNames), 'onnx'),
   precision: precisionSetting,
+  device: setting(
+    'Where onnxruntime trains: on the best device that works here, or on this one.',
+    v.picklist(deviceChoices),
+    'auto',
+  ),
 });
 export type TrainConfig = v.InferOutput<typeof trainConfig>;

@@ -5,13 +5,12 @@ import { initialParameters, Learner, type Trained, trainedLayout } from '../lear
 import { type ActiveAdapter, activate, type Model } from '../model.ts';
 import { scheduleFactor } from '../optim/schedule.ts';
 import { freshOptimiser } from '../optimiser.ts';
-import { viewsOf } from '../parameters.ts';
 import { permutation } from '../random.ts';
 import { lastScores } from '../scoring.ts';
 import { REWARD_BIAS_KEY } from '../weights/adapters.ts';
 import type { Adapter } from '../weights/types.ts';
 import { adaptedKlCoefficient } from './advantages.ts';
-import { type LearnerState, releasing, withoutHead } from './common.ts';
+import { keeping, type LearnerState, releasing, withoutHead } from './common.ts';
 import type { PpoConfig } from './config.ts';
 import { accumulateCritic, accumulatePolicy, criticGraph, policyGraph, ppoBucket } from './ppoUpdates.ts';
 import {
@@ -91,7 +90,8 @@ export function ppoStage(
     run(state) {
       const policy = new Learner(model, plan.policyKind, state.policy, config);
       const critic = new Learner(model, plan.criticKind, state.critic, config);
-      return releasing([policy, critic], updates(state, policy, critic));
+      const frozen = [plan.reference, ...(typeof inputs.reward === 'function' ? [] : [activate(inputs.reward)])];
+      return keeping(model, frozen, releasing([policy, critic], updates(state, policy, critic)));
     },
     adapter: (state) => new Learner(model, plan.policyKind, state.policy, config).adapter(),
     start() {
@@ -182,6 +182,7 @@ async function* rollOut(
   const chosen = promptRows(prompts.length, config.rolloutBatch, state.iteration, seed).map((row) => prompts[row]);
   const precision = config.rolloutPrecision ?? model.precision;
   const drawing = { temperature, maxNewTokens, seed, round: state.iteration, precision };
+  await policy.read();
   const responses = yield* sampleResponses(model, policy.active, chosen, drawing);
   const adapters = { policy: policy.active, reference: plan.reference, critic: critic.active };
   const judged = yield* judgeResponses(model, adapters, plan.judge, responses, temperature);
@@ -244,7 +245,7 @@ async function* updatePolicy(
     const stopped = left > 0 && approximateKl > limit;
     if (stopped) state.position = policySteps;
     // From the first step on the critic's values are in units of the normalised reward.
-    if (saved.normaliser === null) scaleHead(critic, state.normaliser!.gain);
+    if (saved.normaliser === null) await scaleHead(critic, state.normaliser!.gain);
     Object.assign(saved, state);
     yield { kind: 'step', step: state.step, steps, metrics: { ...figures, 'policy/grad_norm': norm } };
     if (notice !== undefined) yield { kind: 'notice', message: notice };
@@ -294,9 +295,10 @@ function iterationMetrics(plan: PpoPlan, state: PpoState): Record<string, number
   return { ...state.rollout!.metrics, ...Object.fromEntries(averaged), lr: learningRate(plan, state), episode };
 }
 
-function scaleHead(critic: Learner, gain: number): void {
-  const head = viewsOf(critic.layout, critic.state.parameters)[scoreName];
-  for (const k of head.keys()) head[k] *= gain;
+async function scaleHead(critic: Learner, gain: number): Promise<void> {
+  await critic.edit(({ [scoreName]: head }) => {
+    for (const k of head.keys()) head[k] *= gain;
+  });
 }
 
 function addTo(sums: Record<string, number>, figures: Record<string, number>): void {

@@ -36,6 +36,7 @@ interface Evaluation {
 /** TensorFlow as a runtime. A definition is gone through at every run; frozen weights are copied once. */
 export class TensorFlowRuntime implements Runtime {
   readonly name = 'tensorflow';
+  readonly device = 'cpu';
   /** One tape over SmolLM2-135M would keep 11 GB, where 2 do. */
   readonly alwaysRecomputes = true;
   readonly versions: Readonly<Record<string, string>>;

@@ -43,6 +43,7 @@ export function aForecast(change: Partial<TrainingForecast> = {}): TrainingForec
     engine: 'onnx',
     precision: 'float32',
     device: 'CPU',
+    devices: [{ name: 'cpu', title: 'CPU', ready: true, message: 'works everywhere' }],
     engines: [
       { name: 'onnx', ready: true, message: 'ready' },
       { name: 'tensorflow', ready: false, message: 'not set up' },

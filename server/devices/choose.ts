@@ -1,0 +1,51 @@
+import type { DeviceChoice, DeviceName } from '../protocol/types.ts';
+import { devicesHere, type Probed, probeDevice } from './probe.ts';
+
+export interface ChosenDevice {
+  readonly device: DeviceName;
+  /** As a person reads it: "WebGPU (NVIDIA GeForce RTX 4070)". */
+  readonly title: string;
+  /** What was asked for and could not be had, and why. */
+  readonly notice?: string;
+}
+
+const titles: Readonly<Record<DeviceName, string>> = {
+  cpu: 'CPU',
+  webgpu: 'WebGPU',
+  cuda: 'CUDA',
+  directml: 'DirectML',
+  coreml: 'Core ML',
+};
+
+export function deviceTitle({ device, adapter }: Pick<Probed, 'device' | 'adapter'>): string {
+  return adapter === undefined ? titles[device] : `${titles[device]} (${adapter})`;
+}
+
+/**
+ * The device that will compute: the one asked for where it has shown that it works; with 'auto' the best one that is
+ * real and faster than the processor; else the processor.
+ */
+export async function chooseDevice(
+  choice: DeviceChoice,
+  { here = devicesHere(), probe = probeDevice }: { here?: readonly DeviceName[]; probe?: typeof probeDevice } = {},
+): Promise<ChosenDevice> {
+  if (choice === 'auto') {
+    for (const device of here) {
+      const probed = await probe(device);
+      if (isBetter(probed)) return { device, title: deviceTitle(probed) };
+    }
+    return { device: 'cpu', title: titles.cpu };
+  }
+  if (choice === 'cpu') return { device: 'cpu', title: titles.cpu };
+  const probed = here.includes(choice)
+    ? await probe(choice)
+    : { device: choice, works: false, software: false, reason: 'onnxruntime has no such provider here' };
+  if (probed.works) return { device: choice, title: deviceTitle(probed) };
+  const notice = `The device ${titles[choice]} does not work here (${probed.reason}): the CPU is used instead.`;
+  return { device: 'cpu', title: titles.cpu, notice };
+}
+
+function isBetter({ device, works, software, rates }: Probed): boolean {
+  if (device === 'cpu') return true;
+  return works && !software && rates !== undefined && rates.device > rates.cpu;
+}

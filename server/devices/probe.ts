@@ -1,0 +1,135 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { release } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot, palateHome } from '../paths.ts';
+import type { DeviceName } from '../protocol/types.ts';
+
+/** What a device has shown on this machine. */
+export interface Probed {
+  readonly device: DeviceName;
+  /** It computes a product and a training step as the processor does. */
+  readonly works: boolean;
+  /** Why not. */
+  readonly reason?: string;
+  /** As its driver calls it, where that is known. */
+  readonly adapter?: string;
+  /** It is the processor that computes. */
+  readonly software: boolean;
+  /** Of a matrix product, billions of operations a second: the device's and the processor's. */
+  readonly rates?: { readonly device: number; readonly cpu: number };
+  /** Bytes of one buffer, at most. */
+  readonly bufferLimit?: number;
+}
+
+/** A driver that takes longer than this hangs. */
+const timeLimit = 60_000;
+
+/** Devices that onnxruntime has here, the best first; CUDA only where its libraries are installed. */
+export function devicesHere(platform: NodeJS.Platform = process.platform): DeviceName[] {
+  if (platform === 'win32') return ['directml', 'webgpu', 'cpu'];
+  if (platform === 'darwin') return ['coreml', 'webgpu', 'cpu'];
+  return [...(hasCuda() ? (['cuda'] as const) : []), 'webgpu', 'cpu'];
+}
+
+/** Whether onnxruntime's CUDA provider lies beside its own library. */
+export function hasCuda(): boolean {
+  const folder = join(onnxruntimeFolder(), 'bin', 'napi-v6', process.platform, process.arch);
+  return exists(join(folder, 'libonnxruntime_providers_cuda.so'));
+}
+
+/**
+ * Tries a device in a process of its own, so that a driver which crashes or hangs ends nothing else. What it showed is
+ * kept for this person until onnxruntime or a driver changes.
+ */
+export async function probeDevice(device: DeviceName): Promise<Probed> {
+  if (device === 'cpu') return { device, works: true, software: false };
+  const cache = join(palateHome(), 'devices', `${device}-${driverIdentity()}.json`);
+  const known = readJson<Probed>(cache);
+  if (known !== undefined) return known;
+  const probed = await probeNow(device);
+  try {
+    mkdirSync(join(palateHome(), 'devices'), { recursive: true });
+    writeFileSync(`${cache}.${process.pid}`, JSON.stringify(probed));
+    renameSync(`${cache}.${process.pid}`, cache);
+  } catch {
+    // It is tried again the next time.
+  }
+  return probed;
+}
+
+async function probeNow(device: DeviceName): Promise<Probed> {
+  const program = join(packageRoot(), 'out', 'server', 'engine', 'onnx', 'probe.js');
+  // The Vulkan loader says on stderr which driver it uses; nothing else tells the adapter's name.
+  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1', VK_LOADER_DEBUG: 'driver' };
+  const ran = await new Promise<{ stdout: string; stderr: string; killed: boolean; signal?: string | null }>(
+    (resolve) => {
+      const options = { env, timeout: timeLimit, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const;
+      execFile(process.execPath, [program, device], options, (error, stdout, stderr) => {
+        resolve({ stdout, stderr, killed: error?.killed === true, signal: error?.signal });
+      });
+    },
+  );
+  const adapter = /Using "([^"]+)" with driver/.exec(ran.stderr)?.[1].trim();
+  const software = /swiftshader|llvmpipe|lavapipe|basic render/i.test(adapter ?? '');
+  const named = { device, software, ...(adapter !== undefined && { adapter }) };
+  if (ran.killed) return { ...named, works: false, reason: `it did not answer within ${timeLimit / 1000} s` };
+  try {
+    const { ok, ...told } = JSON.parse(ran.stdout);
+    return { ...named, works: ok, ...told };
+  } catch {
+    return {
+      ...named,
+      works: false,
+      reason: `its driver ended the process that tried it (${ran.signal ?? 'an error'})`,
+    };
+  }
+}
+
+/** Changes with onnxruntime and with the drivers: of Vulkan, of NVIDIA, or of the system. */
+function driverIdentity(): string {
+  const { version } = readJson<{ version: string }>(join(onnxruntimeFolder(), 'package.json')) ?? { version: '' };
+  const hash = createHash('sha256');
+  const { VK_ICD_FILENAMES = '', VK_DRIVER_FILES = '' } = process.env;
+  hash.update([version, process.platform, process.arch, release(), VK_ICD_FILENAMES, VK_DRIVER_FILES].join('\0'));
+  for (const folder of ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d']) {
+    for (const file of listed(folder)) hash.update(`${file} ${statSync(join(folder, file)).mtimeMs}\n`);
+  }
+  hash.update(read('/proc/driver/nvidia/version') ?? '');
+  return hash.digest('hex').slice(0, 16);
+}
+
+function onnxruntimeFolder(): string {
+  const main = createRequire(join(packageRoot(), 'package.json')).resolve('onnxruntime-node/package.json');
+  return join(main, '..');
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder).sort();
+  } catch {
+    return [];
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+}
+
+function readJson<T>(path: string): T | undefined {
+  try {
+    return JSON.parse(read(path) ?? '') as T;
+  } catch {
+    return undefined;
+  }
+}
