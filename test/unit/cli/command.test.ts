@@ -47,7 +47,7 @@ describe('the command line', () => {
     [generate, ['--constructor', 'a'], /^palate generate has no flag --constructor\./],
     [generate, ['-x', 'a'], /^palate generate has no flag -x\./],
     [generate, [...model, 'a', '--seed'], /^--seed needs a value: --seed N\.$/],
-    [generate, ['--model', '--json', 'a'], /^--model needs a value: --model PATH\.$/],
+    [generate, ['--model', '--json', 'a'], /^--model needs a value: --model MODEL\.$/],
     [generate, [...model, '--json=yes', 'a'], /^--json stands alone; it takes no value\.$/],
     [
       generate,
