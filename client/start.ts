@@ -4,6 +4,7 @@ import { Server } from './connection/server.ts';
 import type { Command } from './extension.ts';
 import { offerInterrupted } from './interrupted.ts';
 import { Jobs } from './jobs.ts';
+import { registerLargeFiles } from './largeFiles.ts';
 import { offerTensorflow } from './missingTensorflow.ts';
 import type { Palate } from './palate.ts';
 import { Panels } from './panels/panels.ts';
@@ -42,6 +43,7 @@ export function start(
     ...registerViews(palate),
     ...registerStatusBar(palate),
     ...registerSteps(palate),
+    registerLargeFiles(palate),
     ...Object.entries(commands).map(([id, command]) =>
       vscode.commands.registerCommand(id, (...from: unknown[]) => runCommand(palate, id, command, from)),
     ),

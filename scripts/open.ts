@@ -44,7 +44,7 @@ async function main(): Promise<void> {
     say(`${example} is open in VS Code. The command to begin with: Palate: Label Comparisons`);
   } else if (codeServer) {
     run(codeServer.node, [codeServer.program, ...folders, '--install-extension', path, '--force']);
-    const options = [...folders, ...codeServerOptions(Number(values.port))];
+    const options = [...folders, ...codeServerOptions({ port: Number(values.port) })];
     await serve(codeServer.node, [codeServer.program, ...options], example);
   }
 }

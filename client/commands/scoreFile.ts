@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { Palate } from '../palate.ts';
 import { t } from '../translate.ts';
+import { holdsRows } from '../wording/largeFile.ts';
 
 /** Rewards of every row of a file, however large, written beside it and opened. */
 export async function run(palate: Palate, clicked?: unknown): Promise<void> {
@@ -27,7 +28,7 @@ function asUri(clicked: unknown): vscode.Uri | undefined {
 function fileInFront(): vscode.Uri | undefined {
   const input = vscode.window.tabGroups.activeTabGroup.activeTab?.input;
   const uri = input instanceof vscode.TabInputText ? input.uri : vscode.window.activeTextEditor?.document.uri;
-  return uri && /\.(jsonl|ndjson)$/i.test(uri.path) ? uri : undefined;
+  return uri && holdsRows(uri.path) ? uri : undefined;
 }
 
 async function pickFile(): Promise<vscode.Uri | undefined> {

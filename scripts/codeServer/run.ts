@@ -1,9 +1,17 @@
 import type { ChildProcess } from 'node:child_process';
 
-/** For this machine alone, quiet, on a port of its own choice when `port` is 0. */
-export function codeServerOptions(port = 0): string[] {
+export interface CodeServerStart {
+  /** Default 0: one of its own choice. */
+  readonly port?: number;
+  /** Default 'off': every folder is trusted. 'asked': as VS Code comes, a folder is restricted until it is trusted. */
+  readonly trust?: 'off' | 'asked';
+}
+
+/** For this machine alone, and quiet. */
+export function codeServerOptions({ port = 0, trust = 'off' }: CodeServerStart = {}): string[] {
   const quiet = ['--disable-telemetry', '--disable-update-check', '--disable-getting-started-override'];
-  return ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--disable-workspace-trust', ...quiet];
+  const trusting = trust === 'off' ? ['--disable-workspace-trust'] : [];
+  return ['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, ...trusting, ...quiet];
 }
 
 /** An address on this machine that refuses: the editor's own extension gallery is not asked over the network. */

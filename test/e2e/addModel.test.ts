@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type EditorWindow, enterPath, suiteEditor } from '../support/editor.ts';
+import { type EditorWindow, enterFolder, suiteEditor } from '../support/editor.ts';
 import { type ExampleWorkspace, exampleWorkspace } from '../support/exampleWorkspace.ts';
 import { goldenModel, realModelHub } from '../support/hubSuite.ts';
 
@@ -27,7 +27,7 @@ describe('a model is added in the editor', function () {
     const before = config();
     await window.command('Palate: Add Model…');
     await window.choose('A Hugging Face folder…');
-    await enterPath(window, goldenModel);
+    await enterFolder(window, goldenModel);
     await useIt(/tied is ready: llama/, 'tied');
     const { model, ...rest } = JSON.parse(config());
     const { model: _, ...was } = JSON.parse(before);
@@ -38,8 +38,8 @@ describe('a model is added in the editor', function () {
   it('of the hub: downloaded, listed the next time, and shown as the base in use', async () => {
     await window.command('Palate: Add Model…');
     await window.choose('A model of the Hugging Face hub…');
-    const input = window.quickInput.locator('.quick-input-box input');
-    await input.fill('org/name');
+    await window.quickInput.getByText('which one of the hub?').waitFor();
+    await window.filter('org/name');
     await window.page.keyboard.press('Enter');
     await useIt(/org\/name is ready: llama/, 'org/name');
     assert.equal(JSON.parse(config()).model, 'org/name');

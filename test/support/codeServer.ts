@@ -4,7 +4,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type CodeServer, findCodeServer } from '../../scripts/codeServer/install.ts';
-import { codeServerAddress, codeServerOptions, codeServerVariables } from '../../scripts/codeServer/run.ts';
+import {
+  type CodeServerStart,
+  codeServerAddress,
+  codeServerOptions,
+  codeServerVariables,
+} from '../../scripts/codeServer/run.ts';
 import { packageRoot } from '../../server/paths.ts';
 import { packagedExtension } from './packaged.ts';
 import { type LiveProcess, processesWith } from './processes.ts';
@@ -22,9 +27,13 @@ export function installedCodeServer(context: Mocha.Context): CodeServer {
   return skip(context, reason);
 }
 
-/** Quiet: no trust question, no telemetry, no updates, nothing that asks the network or hides the page. */
+const trustSettings: Readonly<Record<'off' | 'asked', Readonly<Record<string, unknown>>>> = {
+  off: { 'security.workspace.trust.enabled': false },
+  asked: { 'security.workspace.trust.enabled': true },
+};
+
+/** Quiet: no telemetry, no updates, nothing that asks the network or hides the page. */
 export const quietSettings: Readonly<Record<string, unknown>> = {
-  'security.workspace.trust.enabled': false,
   'telemetry.telemetryLevel': 'off',
   'update.mode': 'none',
   'update.showReleaseNotes': false,
@@ -49,6 +58,8 @@ export interface CodeServerOptions {
   /** Added to `quietSettings`. */
   readonly settings?: Readonly<Record<string, unknown>>;
   readonly env?: Readonly<Record<string, string>>;
+  /** Default 'off'. 'asked': a folder is restricted until the person trusts it. */
+  readonly trust?: CodeServerStart['trust'];
 }
 
 /** A code-server that runs, with Palate from its package in it, and folders of its own. */
@@ -68,7 +79,7 @@ export interface RunningCodeServer {
 
 export async function startCodeServer(
   { node, program }: CodeServer,
-  { settings = {}, env = {} }: CodeServerOptions = {},
+  { settings = {}, env = {}, trust = 'off' }: CodeServerOptions = {},
 ): Promise<RunningCodeServer> {
   const folder = mkdtempSync(join(tmpdir(), 'palate-editor-'));
   const id = randomUUID();
@@ -77,7 +88,7 @@ export async function startCodeServer(
     return join(folder, name);
   };
   const settingsFile = join(place('data/User'), 'settings.json');
-  writeFileSync(settingsFile, JSON.stringify({ ...quietSettings, ...settings }, null, 2));
+  writeFileSync(settingsFile, JSON.stringify({ ...quietSettings, ...trustSettings[trust], ...settings }, null, 2));
   const home = place('home');
   writeFileSync(join(home, '.gitconfig'), '[user]\n\tname = Ada Example\n\temail = ada@example.org\n');
   const environment = { ...cleanEnvironment(), ...codeServerVariables, HOME: home, [mark]: id, ...env };
@@ -89,7 +100,7 @@ export async function startCodeServer(
       '--extensions-dir',
       await installedExtensions({ node, program }),
     ];
-    const child = spawn(node, [program, ...folders, ...codeServerOptions()], {
+    const child = spawn(node, [program, ...folders, ...codeServerOptions({ trust })], {
       env: environment,
       stdio: ['ignore', 'pipe', 'pipe'],
       cwd: home,

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { BrowserContext, Frame, FrameLocator, Locator, Page } from 'playwright-core';
 import type { CodeServer } from '../../scripts/codeServer/install.ts';
 import { packageRoot } from '../../server/paths.ts';
@@ -39,7 +39,8 @@ export interface EditorWindow {
 
 export interface Editor {
   readonly server: RunningCodeServer;
-  window(workspace: string): Promise<EditorWindow>;
+  /** @param workspace its folder. Without one: the empty window that a person sees first. */
+  window(workspace?: string): Promise<EditorWindow>;
 }
 
 /** The suite's editor, started before and ended after its tests, which skip where there is none. Inside `describe`. */
@@ -68,16 +69,33 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
   };
 }
 
-/** Gives a path to the box that stands for the system's dialog in a browser. */
-export async function enterPath({ page, quickInput }: EditorWindow, path: string): Promise<void> {
+/** Gives the path of a file to the box that stands for the system's dialog in a browser. */
+export async function enterPath(window: EditorWindow, path: string): Promise<void> {
+  const input = await pathBox(window);
+  await input.fill(path);
+  await window.page.keyboard.press('Enter');
+}
+
+/** The same with a folder. */
+export async function enterFolder(window: EditorWindow, path: string): Promise<void> {
+  const input = await pathBox(window);
+  // It lists the folder above, and with a slash what is in the folder: before that, Enter would only look into it.
+  const row = window.quickInput.getByRole('option', { name: basename(path), exact: true });
+  await input.fill(path);
+  await row.waitFor();
+  await input.fill(`${path}/`);
+  await row.waitFor({ state: 'detached' });
+  await window.page.keyboard.press('Enter');
+}
+
+/** Its input, once it has opened with the folder that was last looked at. */
+async function pathBox({ page, quickInput }: EditorWindow): Promise<Locator> {
   const input = quickInput.locator('.quick-input-box input');
-  // It opens with the folder that was last looked at.
   await page.waitForFunction(
     (box) => (box as { value?: string } | null)?.value?.startsWith('/'),
     await input.elementHandle(),
   );
-  await input.fill(path);
-  await page.keyboard.press('Enter');
+  return input;
 }
 
 export interface OpenEditor extends Editor {
@@ -129,7 +147,7 @@ function chromiumFor(context: Mocha.Context): string {
   return skip(context, reason);
 }
 
-async function openWindow(context: BrowserContext, url: string, workspace: string): Promise<EditorWindow> {
+async function openWindow(context: BrowserContext, url: string, workspace?: string): Promise<EditorWindow> {
   context.setDefaultTimeout(30_000);
   const errors: string[] = [];
   const requests: string[] = [];
@@ -144,9 +162,14 @@ async function openWindow(context: BrowserContext, url: string, workspace: strin
     if (protocol.startsWith('http') && !inside) requests.push(request.url());
   });
   const page = await context.newPage();
-  await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
   const opened = new Window(page, errors, requests);
-  await opened.ready();
+  if (workspace === undefined) {
+    await page.goto(`${url}/?ew=true`);
+    await opened.workbench();
+  } else {
+    await page.goto(`${url}/?folder=${encodeURIComponent(workspace)}`);
+    await opened.ready();
+  }
   return opened;
 }
 
@@ -164,9 +187,14 @@ class Window implements EditorWindow {
   }
 
   /** The workbench is there, and knows what Palate contributes. */
-  async ready(): Promise<void> {
+  async workbench(): Promise<void> {
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor();
     await this.page.locator('.activitybar .action-label[aria-label^="Palate"]').waitFor();
+  }
+
+  /** And the folder is open. */
+  async ready(): Promise<void> {
+    await this.workbench();
     await this.page.locator('.explorer-folders-view .monaco-list-row').first().waitFor();
   }
 

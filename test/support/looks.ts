@@ -16,13 +16,20 @@ export const themes = [
   },
 ] as const;
 
+type Theme = (typeof themes)[number];
+
 /** Changes the editor's theme, and waits until the panel on screen has its colours. */
-export async function dress(window: EditorWindow, { theme, workbench, page }: (typeof themes)[number]): Promise<void> {
+export async function dress(window: EditorWindow, theme: Theme): Promise<void> {
+  await dressWorkbench(window, theme);
+  await window.panel().locator(`body.${theme.page}`).waitFor();
+}
+
+/** The same where no panel is on screen. */
+export async function dressWorkbench(window: EditorWindow, { theme, workbench }: Theme): Promise<void> {
   await window.command('Preferences: Color Theme');
   await window.filter(theme);
   await window.choose(theme);
   await window.page.locator(`.monaco-workbench.${workbench}`).waitFor();
-  await window.panel().locator(`body.${page}`).waitFor();
 }
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -147,6 +147,13 @@ export class PicturePair implements PairView {
       made.dataset.action = action;
       return made;
     };
+    // A key that is the sign itself says enough: with the words, the tools of pictures took a second line.
+    const zoomTool = (label: string, action: 'zoomOut' | 'zoomIn') => {
+      const made = tool(label, action);
+      made.title = label;
+      made.classList.toggle('sign', keys[action] === '-' || keys[action] === '+');
+      return made;
+    };
     return element(
       'div',
       { class: 'tools', attributes: { role: 'group', 'aria-label': 'How pictures are shown' } },
@@ -156,8 +163,8 @@ export class PicturePair implements PairView {
       tool('Difference', 'difference', false),
       tool('Fit', 'fit'),
       tool('1:1', 'zoom', false),
-      tool('Zoom out', 'zoomOut'),
-      tool('Zoom in', 'zoomIn'),
+      zoomTool('Zoom out', 'zoomOut'),
+      zoomTool('Zoom in', 'zoomIn'),
     );
   }
 
