@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { release } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { packageRoot, palateHome } from '../paths.ts';
 import type { DeviceName } from '../protocol/types.ts';
 
@@ -102,8 +102,8 @@ function driverIdentity(): string {
 }
 
 function onnxruntimeFolder(): string {
-  const main = createRequire(join(packageRoot(), 'package.json')).resolve('onnxruntime-node/package.json');
-  return join(main, '..');
+  // From here, because the packaged extension has its packages below out/.
+  return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
 }
 
 function listed(folder: string): string[] {

@@ -133,7 +133,10 @@ describe('palate', () => {
     const again = await run(...args);
     assert.deepEqual([again.code, again.stdout], [1, '']);
     assert.match(again.stderr, /exported\.gguf is there already/);
-    assert.match((await run('model', '--help')).stderr, /^palate model needs a second word: model add, model list, model remove, model export\.\n$/);
+    assert.match(
+      (await run('model', '--help')).stderr,
+      /^palate model needs a second word: model add, model list, model remove, model export\.\n$/,
+    );
     const help = await run('model', 'export', '--help');
     assert.match(help.stdout, /^palate model export: .*\n\nUsage: palate model export --model MODEL /);
   });

@@ -21,7 +21,7 @@ describe('how much memory will be needed', () => {
     ['the same, recomputed', 1.345, ask('sft', { recompute: true }).total],
     ['the same on TensorFlow', 2.497, ask('sft', { engine: 'tensorflow' }).total],
     ['PPO with 32 responses of 48 tokens', 3.058, ask('ppo', { maxNewTokens: 48 }).total],
-    ['32 answers of 96 tokens', 1.323, ask('generate', { longestPrompt: 64, maxNewTokens: 96 }).total],
+    ['32 answers of 96 tokens', 1.861, ask('generate', { longestPrompt: 64, maxNewTokens: 96 }).total],
     ['scoring', 0.788, ask('score').total],
   ];
   for (const [what, gigabytes, found] of measured) {
@@ -53,7 +53,7 @@ describe('how much memory will be needed', () => {
   it('more tokens, more layers kept, more rank and longer answers take more', () => {
     const more = (use: MemoryQuestion['use'], change: Partial<MemoryQuestion>) =>
       ask(use, change).total - ask(use).total;
-    assert.ok(more('sft', { microBatchTokens: 2048 }) > 1e9);
+    assert.ok(more('sft', { microBatchTokens: 2048, rowsAtOnce: 16 }) > 1e9);
     assert.ok(more('sft', { recompute: true }) < -1e9);
     assert.ok(more('sft', { rank: 64 }) > 3 * adapterBytes(smollm, 16));
     assert.ok(more('generate', { maxNewTokens: 512 }) > 3e8);
