@@ -94,8 +94,9 @@ describe('texts in the comparison panel', () => {
     const page = await show(words.join(' '), other.join(' '));
     await page.keyboard.press('d');
     await page.waitForSelector(inA('del'));
-    assert.deepEqual((await page.locator('.pane ins').allInnerTexts()).slice(0, 1), ['changed']);
-    assert.deepEqual((await page.locator('.pane del').allInnerTexts()).slice(0, 1), ['word100']);
+    await page.waitForSelector('.pane ins');
+    assert.deepEqual((await page.locator('.pane ins').allTextContents()).slice(0, 1), ['changed']);
+    assert.deepEqual((await page.locator('.pane del').allTextContents()).slice(0, 1), ['word100']);
     assert.equal(await page.locator('.note').isVisible(), false);
   });
 
