@@ -2,6 +2,7 @@ import type { Modality, Response } from '../protocol/types.ts';
 import { type ContentSnapshot, modalityOf } from '../store/content.ts';
 import type { Pacer } from '../store/pacer.ts';
 import type { ResponseNumbers } from '../store/responseNumbers.ts';
+import { WrittenResponse } from '../store/writtenResponse.ts';
 import { isPaired, pairCount, pairsOf } from './pairing.ts';
 
 /** Responses to one prompt that are compared with one another. */
@@ -78,7 +79,7 @@ export class PairTable {
 
   #add(prompt: number, modality: Modality, responses: readonly Response[], numbers: readonly number[]): void {
     // Long texts are compared, not hashed, while they are few.
-    const few: string[] = [];
+    const few: Response[] = [];
     const many = responses.length > 32 ? new Set<string>() : undefined;
     const members: number[] = [];
     for (const [place, response] of responses.entries()) {
@@ -86,9 +87,14 @@ export class PairTable {
       const number = numbers[place];
       this.#prompt[number] = prompt;
       this.#modality[number] = Number(modality === 'image');
-      const looks = looksOf(response);
-      if (many?.has(looks) ?? few.includes(looks)) continue;
-      many?.add(looks) ?? few.push(looks);
+      if (many === undefined) {
+        if (few.some((other) => looksLike(response, other))) continue;
+        few.push(response);
+      } else {
+        const looks = looksOf(response);
+        if (many.has(looks)) continue;
+        many.add(looks);
+      }
       members.push(number);
     }
     if (members.length < 2) return;
@@ -111,6 +117,11 @@ function spread({ prompts, responses }: ContentSnapshot): number[] {
   const kinds = [answered.filter((place) => !hasPictures(place)), answered.filter(hasPictures)];
   const ranked = kinds.flatMap((kind) => kind.map((place, rank) => ({ place, share: (rank + 0.5) / kind.length })));
   return ranked.sort((a, b) => a.share - b.share || a.place - b.place).map(({ place }) => place);
+}
+
+function looksLike(a: Response, b: Response): boolean {
+  if (a instanceof WrittenResponse && b instanceof WrittenResponse) return a.looksLike(b);
+  return looksOf(a) === looksOf(b);
 }
 
 /** What a person sees of a response: two that look the same are not compared. */

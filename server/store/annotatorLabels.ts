@@ -56,10 +56,11 @@ export class AnnotatorLabels {
 
   /**
    * Takes an event, and gives the number of its row, whose other columns the caller fills; −1: it is there already.
-   * `settle` puts it into its place. `target`: id of the event that an undo or redo is about.
+   * `settle` puts it into its place. `ids`: its id's words begin at `place`. `target`: id of the event that an undo or
+   * redo is about.
    */
-  add(id: Words, at: number, kind: number, target?: string): number {
-    const row = this.events.push(id, at, kind);
+  add(ids: Words, place: number, at: number, kind: number, target?: string): number {
+    const row = this.events.push(ids, place, at, kind);
     if (row === -1) return -1;
     if (target !== undefined) this.#targets.set(row, target);
     this.#newestTime = Math.max(this.#newestTime, at);

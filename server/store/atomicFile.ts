@@ -2,14 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
-/** Writes a whole file or nothing: beside its place, flushed, renamed. `text` may come in parts. */
-export async function writeFileAtomically(path: string, text: string | AsyncIterable<string>): Promise<void> {
+/** Writes a whole file or nothing: beside its place, flushed, renamed. The content may come in parts. */
+export async function writeFileAtomically(
+  path: string,
+  content: string | AsyncIterable<string> | Iterable<Buffer>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {
     const file = await open(temporary, 'wx');
     try {
-      if (typeof text === 'string') await file.writeFile(text);
-      else for await (const part of text) await file.writeFile(part);
+      if (typeof content === 'string') await file.writeFile(content);
+      else for await (const part of content) await file.writeFile(part);
       await file.sync();
     } finally {
       await file.close();

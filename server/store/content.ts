@@ -2,11 +2,15 @@ import type { Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Modality, Prompt, Response } from '../protocol/types.ts';
-import { type ContentFile, PromptFile, PromptIds, ResponseFile } from './contentFile.ts';
+import { type ContentFile, PromptFile, ResponseFile } from './contentFile.ts';
+import { PromptIds } from './contentIds.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
 import { type Gold, GoldFile, goldFolder, goldOf, noGold } from './gold.ts';
 import { ImageFiles } from './images.ts';
 import { Pacer } from './pacer.ts';
+import type { ScanKind } from './scan/scan.ts';
+import type { ScanCache } from './scan/scanCache.ts';
+import { WrittenResponse } from './writtenResponse.ts';
 
 export const promptsFolder = 'prompts';
 export const responsesFolder = 'responses';
@@ -35,8 +39,9 @@ export interface ContentSnapshot {
   readonly problems: readonly string[];
 }
 
-export function modalityOf({ parts }: Response): Modality {
-  return parts.some(({ type }) => type === 'image') ? 'image' : 'text';
+export function modalityOf(response: Response): Modality {
+  if (response instanceof WrittenResponse) return 'text';
+  return response.parts.some(({ type }) => type === 'image') ? 'image' : 'text';
 }
 
 /** The files of prompts/ and responses/, followed as they change. */
@@ -48,13 +53,15 @@ export class ProjectContent {
   readonly #gold = new Map<string, GoldFile>();
   /** Of one refresh: what is not needed any more is not kept. */
   readonly #promptIds = new PromptIds();
+  readonly #scans: ScanCache;
   #folderProblems: string[] = [];
   #picturesLookedAt = Number.NEGATIVE_INFINITY;
   #picturesTook = 0;
   snapshot: ContentSnapshot = { prompts: [], responses: new Map(), gold: noGold, problems: [] };
 
-  constructor(folder: string) {
+  constructor(folder: string, scans: ScanCache) {
     this.#folder = folder;
+    this.#scans = scans;
     this.#images = new ImageFiles(folder);
   }
 
@@ -94,10 +101,10 @@ export class ProjectContent {
     return true;
   }
 
-  async #refreshFolder<File extends ContentFile<unknown>>(
+  async #refreshFolder<File extends ContentFile<unknown, ScanKind>>(
     name: string,
     files: Map<string, File>,
-    Kind: new (path: string, name: string, promptIds: PromptIds) => File,
+    Kind: new (path: string, name: string, promptIds: PromptIds, scans: ScanCache) => File,
     problems: string[],
   ): Promise<boolean> {
     // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
@@ -115,7 +122,7 @@ export class ProjectContent {
     for (const [file, stats] of found) {
       let known = files.get(file);
       if (known === undefined) {
-        known = new Kind(join(this.#folder, name, file), `${name}/${file}`, this.#promptIds);
+        known = new Kind(join(this.#folder, name, file), `${name}/${file}`, this.#promptIds, this.#scans);
         files.set(file, known);
       }
       if (await known.refresh(stats)) changed = true;

@@ -1,13 +1,17 @@
 import type { Stats } from 'node:fs';
 import { UserError } from '../errors.ts';
 import type { ChatMessage, Response, ResponsePart } from '../protocol/types.ts';
-import { promptIdOf, responseIdOf } from './contentIds.ts';
+import { type PromptIds, responseIdOf } from './contentIds.ts';
 import { fileError } from './fileErrors.ts';
 import type { ImageFiles } from './images.ts';
 import { type JsonLine, parseJsonLine } from './jsonLines.ts';
-import { type FileLine, LineFile, type LineReader } from './lineFile.ts';
+import { type FileLine, LineFile, type LineReader, type LineScan } from './lineFile.ts';
 import { type ResponseDraft, responsesOf } from './responseRows.ts';
 import { promptOf } from './rows.ts';
+import type { ScanKind } from './scan/scan.ts';
+import type { ScanCache } from './scan/scanCache.ts';
+import type { ScannedResponses } from './scan/scannedResponses.ts';
+import { WrittenResponse } from './writtenResponse.ts';
 
 export interface PromptLine {
   readonly id: string;
@@ -30,30 +34,11 @@ interface PictureRow {
   readonly at: number;
 }
 
-/** Ids of prompts that are texts, each computed once for all files; of chats it is computed every time. */
-export class PromptIds {
-  readonly #ids = new Map<string, string>();
-
-  of(content: string | readonly ChatMessage[]): string {
-    if (typeof content !== 'string') return promptIdOf(content);
-    let id = this.#ids.get(content);
-    if (id === undefined) {
-      id = promptIdOf(content);
-      this.#ids.set(content, id);
-    }
-    return id;
-  }
-
-  clear(): void {
-    this.#ids.clear();
-  }
-}
-
 const mostProblems = 50;
 const largestFile = 2 ** 30;
 
 /** One file of prompts/ or responses/: its rows, and sentences about those that are none. */
-export abstract class ContentFile<Row> {
+export abstract class ContentFile<Row, Kind extends ScanKind = 'lines'> {
   /** Relative to the project, with forward slashes. */
   readonly name: string;
   readonly rows: (Row | undefined)[] = [];
@@ -61,17 +46,24 @@ export abstract class ContentFile<Row> {
   readonly #problems: string[] = [];
   #moreProblems = 0;
   #unreadable: string | undefined;
-  readonly #lines: LineFile;
+  readonly #lines: LineFile<Kind>;
 
-  constructor(path: string, name: string, promptIds: PromptIds) {
+  constructor(
+    path: string,
+    name: string,
+    promptIds: PromptIds,
+    scan: LineScan<Kind>,
+    scanned?: LineReader<Kind>['scanned'],
+  ) {
     this.name = name;
     this.promptIds = promptIds;
-    const reader: LineReader = {
+    const reader: LineReader<Kind> = {
       reset: () => this.clear(),
       line: (line, tooLong) => this.#take(line, tooLong),
       unfinished: (line) => this.#takeUnfinished(line),
+      scanned,
     };
-    this.#lines = new LineFile(path, reader);
+    this.#lines = new LineFile(path, reader, scan);
   }
 
   /** True: its rows or its problems are not what they were. */
@@ -130,6 +122,10 @@ export abstract class ContentFile<Row> {
 }
 
 export class PromptFile extends ContentFile<PromptLine> {
+  constructor(path: string, name: string, promptIds: PromptIds) {
+    super(path, name, promptIds, { kind: 'lines' });
+  }
+
   protected override read(line: JsonLine): void {
     const row = promptOf(line);
     const content = 'prompt' in row ? row.prompt : row.messages;
@@ -137,10 +133,17 @@ export class PromptFile extends ContentFile<PromptLine> {
   }
 }
 
-export class ResponseFile extends ContentFile<ResponseLine> {
+export class ResponseFile extends ContentFile<ResponseLine, 'responses'> {
   #pictureRows: PictureRow[] = [];
   readonly #pictureProblems = new Map<PictureRow, string>();
   #lastPrompt = { content: '', id: '' };
+
+  constructor(path: string, name: string, promptIds: PromptIds, cache: ScanCache) {
+    super(path, name, promptIds, { kind: 'responses', cache, keeps: true }, (scanned, k, _offset, chunk) => {
+      this.rows.push(scannedLine(scanned, k, chunk));
+      return true;
+    });
+  }
 
   /** Relative paths of all pictures. */
   get pictures(): string[] {
@@ -201,6 +204,14 @@ export class ResponseFile extends ContentFile<ResponseLine> {
     if (this.#lastPrompt.content !== content) this.#lastPrompt = { content, id: this.promptIds.of(content) };
     return this.#lastPrompt.id;
   }
+}
+
+function scannedLine(scanned: ScannedResponses, k: number, chunk: Buffer): ResponseLine {
+  const { id: promptId, content: prompt } = scanned.prompts[scanned.promptOf[k]];
+  const text = { bytes: chunk, start: scanned.textStarts[k], end: scanned.textEnds[k] };
+  const id = scanned.ids.slice(32 * k, 32 * k + 32);
+  const model = scanned.models[scanned.modelOf[k]] ?? undefined;
+  return { promptId, prompt, response: new WrittenResponse(id, scanned.finished[k] === 1, model, text) };
 }
 
 function responseLine(

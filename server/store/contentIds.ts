@@ -23,16 +23,48 @@ export function responseIdOf(promptId: string, parts: readonly ResponsePart[]): 
   return idOf(`["response","${promptId}",[${texts}]]`);
 }
 
+let scratch = Buffer.alloc(4096);
+
+/** The same, of one text that `bytes` has from `start` to `end` as JSON.stringify writes it between quotation marks. */
+export function writtenResponseIdOf(promptId: string, bytes: Buffer, start: number, end: number): string {
+  const head = `["response","${promptId}",[["text","`;
+  const length = head.length + end - start + 4;
+  if (scratch.length < length) scratch = Buffer.alloc(2 * length);
+  scratch.write(head, 0, 'latin1');
+  bytes.copy(scratch, head.length, start, end);
+  scratch.write('"]]]', length - 4, 'latin1');
+  return idOf(scratch.subarray(0, length));
+}
+
+/** Ids of prompts that are texts, each computed once; of chats it is computed every time. */
+export class PromptIds {
+  readonly #ids = new Map<string, string>();
+
+  of(content: string | readonly ChatMessage[]): string {
+    if (typeof content !== 'string') return promptIdOf(content);
+    let id = this.#ids.get(content);
+    if (id === undefined) {
+      id = promptIdOf(content);
+      this.#ids.set(content, id);
+    }
+    return id;
+  }
+
+  clear(): void {
+    this.#ids.clear();
+  }
+}
+
 export const isContentId = (value: unknown): value is string =>
   typeof value === 'string' && value.length === 32 && /^[0-9a-f]{32}$/.test(value);
 
 /** SHA-256 of a list's JSON, the first 128 bits. */
-function idOf(json: string): string {
+function idOf(json: string | Buffer): string {
   return digest(json).slice(0, 32);
 }
 
 /** Node 20.12 and newer have a call that makes no object. */
-const digest: (text: string) => string =
+const digest: (json: string | Buffer) => string =
   typeof crypto.hash === 'function'
-    ? (text) => crypto.hash('sha256', text)
-    : (text) => crypto.createHash('sha256').update(text).digest('hex');
+    ? (json) => crypto.hash('sha256', json)
+    : (json) => crypto.createHash('sha256').update(json).digest('hex');

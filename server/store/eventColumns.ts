@@ -36,9 +36,11 @@ export class EventColumns {
   /**
    * Adds a row about no pair, and gives its number; −1: an event with this id is there already. The other columns are
    * the caller's to fill: an object a row would cost more than the rest of reading a line.
+   *
+   * @param place where the id's words begin in `ids`
    */
-  push(id: Words, at: number, kind: number): number {
-    if (this.ids.add(id) === -1) return -1;
+  push(ids: Words, place: number, at: number, kind: number): number {
+    if (this.ids.add(ids, place) === -1) return -1;
     if (this.count === this.at.length) this.#grow();
     const row = this.count++;
     this.at[row] = at;
@@ -47,6 +49,20 @@ export class EventColumns {
     this.high[row] = -1;
     this.previous[row] = -1;
     return row;
+  }
+
+  /** @param swapped the second response was shown as A */
+  setPair(row: number, first: number, second: number, swapped: boolean): void {
+    const firstIsLow = first < second;
+    this.low[row] = firstIsLow ? first : second;
+    this.high[row] = firstIsLow ? second : first;
+    this.highFirst[row] = Number(swapped === firstIsLow);
+  }
+
+  /** @param choice as in WrittenDecision: `low` stands for the first response, `high` for the second */
+  setChoice(row: number, first: number, second: number, choice: number): void {
+    const isSide = choice === choices.low || choice === choices.high;
+    this.choice[row] = isSide && first > second ? choices.low + choices.high - choice : choice;
   }
 
   idOf(row: number): string {

@@ -12,7 +12,8 @@ import { type JsonLine, lineError, parseJsonLine } from './jsonLines.ts';
 import { type FileLine, LineFile } from './lineFile.ts';
 import { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
-import { readWrittenLine, type WrittenDecision } from './writtenLine.ts';
+import type { ScanCache } from './scan/scanCache.ts';
+import type { ScannedDecisions } from './scan/scannedDecisions.ts';
 
 export const feedbackFolder = 'feedback';
 
@@ -28,7 +29,7 @@ const mostProblems = 50;
 interface LogFile {
   readonly name: string;
   readonly number: number;
-  readonly lines: LineFile;
+  readonly lines: LineFile<'decisions'>;
   readonly problems: string[];
   newer: boolean;
 }
@@ -45,7 +46,10 @@ export class FeedbackIndex {
   #stale = false;
   #folderProblem: string | undefined;
 
-  constructor(project: string, numbers: ResponseNumbers, listener: FeedbackListener) {
+  readonly #scans: ScanCache;
+
+  constructor(project: string, numbers: ResponseNumbers, scans: ScanCache, listener: FeedbackListener) {
+    this.#scans = scans;
     this.#folder = join(project, feedbackFolder);
     this.#numbers = numbers;
     this.#listener = listener;
@@ -145,13 +149,18 @@ export class FeedbackIndex {
       number: this.#files.size,
       problems: [],
       newer: false,
-      lines: new LineFile(join(this.#folder, name), {
-        reset: () => {
-          this.#stale = true;
+      lines: new LineFile<'decisions'>(
+        join(this.#folder, name),
+        {
+          reset: () => {
+            this.#stale = true;
+          },
+          scanned: (scanned, k, offset) => this.#takeScanned(file, scanned, k, offset),
+          line: (line, tooLong) => this.#take(file, line, tooLong),
+          unfinished: (line) => this.#takeUnfinished(file, line),
         },
-        line: (line, tooLong) => this.#take(file, line, tooLong),
-        unfinished: (line) => this.#takeUnfinished(file, line),
-      }),
+        { kind: 'decisions', cache: this.#scans },
+      ),
     };
     this.#files.set(name, file);
     return file;
@@ -160,12 +169,6 @@ export class FeedbackIndex {
   #take(file: LogFile, line: FileLine, tooLong = false): void {
     try {
       if (tooLong) throw new UserError(`${file.name}:${line.line}: this line is longer than 8 MB, and is left out.`);
-      const written = readWrittenLine(line.chunk, line.start, line.end);
-      const annotator = written && this.#names.get(written.annotator);
-      if (written !== undefined && annotator !== undefined) {
-        this.#addPair(written, kinds.decide, annotator, file.number, line);
-        return;
-      }
       const parsed = parseJsonLine(file.name, line.line, line.bytes);
       if (parsed === undefined) return;
       const event = readEvent(parsed);
@@ -202,46 +205,49 @@ export class FeedbackIndex {
     return name;
   }
 
+  /** A plain decision. False: of an annotator whose name is to be looked at. */
+  #takeScanned(file: LogFile, scanned: ScannedDecisions, k: number, offset: number): boolean {
+    const annotator = this.#names.get(scanned.names[scanned.annotators[k]]);
+    if (annotator === undefined) return false;
+    const labels = this.labelsOf(annotator);
+    const row = labels.add(scanned.ids, 4 * k, scanned.at[k], kinds.decide);
+    if (row === -1) return true;
+    placeLine(labels, row, file.number, offset, scanned.ends[k] - scanned.starts[k]);
+    const { events } = labels;
+    const first = this.#numbers.numberOf(scanned.firsts, 4 * k);
+    const second = this.#numbers.numberOf(scanned.seconds, 4 * k);
+    events.setPair(row, first, second, scanned.swapped[k] === 1);
+    events.setChoice(row, first, second, scanned.choices[k]);
+    events.repeat[row] = scanned.repeats[k];
+    events.strength[row] = scanned.strengths[k];
+    events.scale[row] = scanned.scales[k];
+    events.ms[row] = scanned.ms[k];
+    return true;
+  }
+
   #add(event: FeedbackEvent, annotator: string, file: number, line: FileLine): void {
     const id = wordsOf(event.id);
     const { at } = event;
-    if ('of' in event) {
-      const labels = this.labelsOf(annotator);
-      placeLine(labels, labels.add(id, at, kinds[event.event], event.of), file, line);
-      return;
-    }
-    const { responses, shown, repeat, strength, scale, ms } = event;
-    const [first, second] = [wordsOf(responses[0]), wordsOf(responses[1])];
-    const swapped = shown[0] !== responses[0];
-    const choice = choiceOf(event);
-    const pair = { id, at, annotator, first, second, swapped, repeat, choice, strength, scale, ms };
-    this.#addPair(pair, kinds[event.event], annotator, file, line);
-  }
-
-  #addPair(pair: WrittenDecision, kind: number, annotator: string, file: number, line: FileLine): void {
     const labels = this.labelsOf(annotator);
-    const row = labels.add(pair.id, pair.at, kind);
+    const row = labels.add(id, 0, at, kinds[event.event], 'of' in event ? event.of : undefined);
     if (row === -1) return;
-    placeLine(labels, row, file, line);
+    placeLine(labels, row, file, line.offset, line.length);
+    if ('of' in event) return;
+    const { responses, shown, repeat, strength, scale, ms } = event;
     const { events } = labels;
-    const first = this.#numbers.numberOf(pair.first);
-    const second = this.#numbers.numberOf(pair.second);
-    const firstIsLow = first < second;
-    const isSide = pair.choice === choices.low || pair.choice === choices.high;
-    events.low[row] = firstIsLow ? first : second;
-    events.high[row] = firstIsLow ? second : first;
-    events.repeat[row] = Number(pair.repeat);
-    events.highFirst[row] = Number(pair.swapped === firstIsLow);
-    events.choice[row] = isSide && !firstIsLow ? choices.low + choices.high - pair.choice : pair.choice;
-    events.strength[row] = pair.strength;
-    events.scale[row] = pair.scale;
-    events.ms[row] = Math.min(pair.ms, 0xffffffff);
+    const first = this.#numbers.numberOf(wordsOf(responses[0]));
+    const second = this.#numbers.numberOf(wordsOf(responses[1]));
+    events.setPair(row, first, second, shown[0] !== responses[0]);
+    events.setChoice(row, first, second, choiceOf(event));
+    events.repeat[row] = Number(repeat);
+    events.strength[row] = strength;
+    events.scale[row] = scale;
+    events.ms[row] = Math.min(ms, 0xffffffff);
   }
 }
 
 /** Where an event's line stands. */
-function placeLine({ events }: AnnotatorLabels, row: number, file: number, { offset, length }: FileLine): void {
-  if (row === -1) return;
+function placeLine({ events }: AnnotatorLabels, row: number, file: number, offset: number, length: number): void {
   events.file[row] = file;
   events.offset[row] = offset;
   events.length[row] = length;

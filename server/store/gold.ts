@@ -2,7 +2,7 @@ import type { Modality, Prompt, Response } from '../protocol/types.ts';
 import { type ComparisonKey, comparisonKey } from './annotatorLabels.ts';
 import type { ContentSnapshot, KnownResponse } from './content.ts';
 import { ContentFile } from './contentFile.ts';
-import { promptIdOf, responseIdOf } from './contentIds.ts';
+import { type PromptIds, promptIdOf, responseIdOf } from './contentIds.ts';
 import type { JsonLine } from './jsonLines.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
 import { preferenceOf } from './rows.ts';
@@ -27,6 +27,10 @@ export const noGold: Gold = { pairs: [], responses: new Map() };
 
 /** One file of gold/: TRL's preference rows, of text. */
 export class GoldFile extends ContentFile<GoldPair> {
+  constructor(path: string, name: string, promptIds: PromptIds) {
+    super(path, name, promptIds, { kind: 'lines' });
+  }
+
   protected override read(line: JsonLine): void {
     const { prompt: content, chosen, rejected, chosenFinished = true, rejectedFinished = true } = preferenceOf(line);
     const id = promptIdOf(content);

@@ -12,20 +12,20 @@ export class HexIds {
     return this.#count;
   }
 
-  /** −1: it is not there. */
-  find(words: Words): number {
-    return this.#table[this.#slot(words[0], words[1], words[2], words[3])] - 1;
+  /** −1: it is not there. The id's four words begin at place `at`. */
+  find(words: Words, at = 0): number {
+    return this.#table[this.#slot(words[at], words[at + 1], words[at + 2], words[at + 3])] - 1;
   }
 
   /** Adds an id; −1: it is there already. */
-  add(words: Words): number {
-    let slot = this.#slot(words[0], words[1], words[2], words[3]);
+  add(words: Words, at = 0): number {
+    let slot = this.#slot(words[at], words[at + 1], words[at + 2], words[at + 3]);
     if (this.#table[slot] !== 0) return -1;
     if (4 * (this.#count + 1) > this.#words.length) {
       this.#grow();
-      slot = this.#slot(words[0], words[1], words[2], words[3]);
+      slot = this.#slot(words[at], words[at + 1], words[at + 2], words[at + 3]);
     }
-    for (let k = 0; k < 4; k++) this.#words[4 * this.#count + k] = words[k];
+    for (let k = 0; k < 4; k++) this.#words[4 * this.#count + k] = words[at + k];
     this.#count++;
     this.#table[slot] = this.#count;
     return this.#count - 1;
@@ -87,7 +87,7 @@ export function grownCapacity(capacity: number): number {
   return capacity * (capacity < 2 ** 16 ? 4 : 2);
 }
 
-/** Four words of 32 bits. */
+/** Four words of 32 bits, or several ids one after the other. */
 export type Words = Uint32Array;
 
 /** A UUID. */

@@ -1,7 +1,9 @@
-import { createHash, type Hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsent } from './fileErrors.ts';
+import { type ScanKind, type Scans, scan } from './scan/scan.ts';
+import type { ScanCache, ScannedPiece } from './scan/scanCache.ts';
+import { digestOf } from './scan/scannedLines.ts';
 
 /** One line of a file, without its end: the bytes of `chunk` from `start` to `end`. */
 export class FileLine {
@@ -31,41 +33,79 @@ export class FileLine {
   }
 }
 
-export interface LineReader {
+export interface LineReader<Kind extends ScanKind> {
   /** What was read of this file before does not count any more. */
   reset(): void;
+  /**
+   * Takes row `k` of a scan, a line that the scan has read. `offset`: of its first byte in the file. `chunk`: the bytes
+   * that were scanned, which only a reader that `keeps` them may keep. False: it comes as a line.
+   */
+  scanned?(scanned: Scans[Kind], k: number, offset: number, chunk: Buffer): boolean;
   /** May keep the bytes only as a copy. A line longer than 8 MB comes as its beginning, `tooLong`. */
   line(line: FileLine, tooLong: boolean): void;
   /** The last line, which has no end yet. True: it is whole all the same. False: it will come again. */
   unfinished(line: FileLine): boolean;
 }
 
+export interface LineScan<Kind extends ScanKind> {
+  /** What the lines are. */
+  readonly kind: Kind;
+  /** Scans of large files from before; absent: all is scanned. */
+  readonly cache?: ScanCache;
+  /** The reader keeps the bytes it gets. */
+  readonly keeps?: boolean;
+}
+
 export type Refreshed = 'same' | 'grown' | 'reset' | 'absent';
 
-/** Read and taken at one go: 600 decisions, a few milliseconds. */
+/** A file that is being read. */
+interface Source<Kind extends ScanKind> {
+  readonly file: FileHandle;
+  readonly size: number;
+  /** Scans from before, by where their bytes begin. */
+  readonly known: ReadonlyMap<number, ScannedPiece<Kind>>;
+  /** Buffers that nobody needs any more. */
+  readonly spare: Buffer[];
+}
+
+/** Some bytes of a file: lines with their ends, a piece of a line that is too long, or a last line without its end. */
+interface Chunk<Kind extends ScanKind> {
+  readonly bytes: Buffer;
+  /** Of lines. */
+  readonly scanned?: Scans[Kind];
+  /** The scan is from before. */
+  readonly isKnown?: boolean;
+  readonly last: boolean;
+}
+
+/** Read, scanned and taken at one go: 1,200 decisions, a few milliseconds. */
 const chunkBytes = 2 ** 18;
+/** Scans of files with less are not kept: it is no work. */
+const muchBytes = 2 ** 20;
 const longestLine = 8 * 2 ** 20;
-const newline = 0x0a;
+const [newline, carriageReturn] = [0x0a, 0x0d];
 
 /**
  * Reads a file of lines, and later only what was appended. A file that is shorter, is another one, or does not begin
  * with what was read before (git checked something else out, somebody edited it) is read again from its start.
  */
-export class LineFile {
+export class LineFile<Kind extends ScanKind> {
   readonly path: string;
-  readonly #reader: LineReader;
+  readonly #reader: LineReader<Kind>;
+  readonly #scan: LineScan<Kind>;
   #identity = '';
   /** Bytes and lines that the reader got. */
   #known = 0;
   #lines = 0;
   /** The last of them was taken without its end. */
   #open = false;
-  /** Of the known bytes. */
-  #hash: Hash = createHash('sha256');
+  /** The known bytes, piece by piece as they were read. */
+  #pieces: { readonly length: number; readonly digest: string }[] = [];
 
-  constructor(path: string, reader: LineReader) {
+  constructor(path: string, reader: LineReader<Kind>, scan: LineScan<Kind>) {
     this.path = path;
     this.#reader = reader;
+    this.#scan = scan;
   }
 
   /** Reads what is new. `own`: what changed since the last time was appended by this process. */
@@ -107,77 +147,133 @@ export class LineFile {
     this.#known = 0;
     this.#lines = 0;
     this.#open = false;
-    this.#hash = createHash('sha256');
+    this.#pieces = [];
     this.#reader.reset();
   }
 
   async #beginsAsBefore(file: FileHandle, { size }: Stats): Promise<boolean> {
     if (this.#known === 0) return true;
     if (size < this.#known) return false;
-    const hash = createHash('sha256');
-    const chunk = Buffer.allocUnsafe(chunkBytes);
     if (this.#open && size > this.#known) {
-      const { bytesRead } = await file.read(chunk, 0, 1, this.#known);
-      if (bytesRead === 0 || (chunk[0] !== newline && chunk[0] !== 0x0d)) return false;
+      const [byte] = await bytesAt(file, this.#known, Buffer.alloc(1));
+      if (byte !== newline && byte !== carriageReturn) return false;
     }
-    for (let at = 0; at < this.#known; ) {
-      const { bytesRead } = await file.read(chunk, 0, Math.min(chunkBytes, this.#known - at), at);
-      if (bytesRead === 0) return false;
-      hash.update(chunk.subarray(0, bytesRead));
-      at += bytesRead;
+    let at = 0;
+    for (const { length, digest } of this.#pieces) {
+      const bytes = await bytesAt(file, at, Buffer.allocUnsafe(length));
+      if (digestOf(bytes) !== digest) return false;
+      at += length;
     }
-    return hash.digest('hex') === this.#hash.copy().digest('hex');
+    return true;
   }
 
   async #read(file: FileHandle, size: number): Promise<void> {
-    // One buffer for all of it: what is left of a line moves to its front.
-    let buffer = Buffer.allocUnsafe(Math.min(chunkBytes, size - this.#known + 1));
-    let held = 0;
-    let skipping = false;
-    for (let at = this.#known; at < size; ) {
-      if (held === buffer.length) buffer = Buffer.concat([buffer], 2 * buffer.length);
-      const { bytesRead } = await file.read(buffer, held, Math.min(buffer.length - held, size - at), at);
-      if (bytesRead === 0) break;
-      at += bytesRead;
-      held += bytesRead;
-      let start = 0;
-      for (let end = buffer.indexOf(newline); end !== -1 && end < held; end = buffer.indexOf(newline, start)) {
-        this.#take(buffer, start, end, skipping);
+    const cache = this.#known === 0 && size >= muchBytes ? this.#scan.cache : undefined;
+    const source: Source<Kind> = { file, size, known: await this.#knownScans(cache), spare: [] };
+    const pieces: ScannedPiece<Kind>[] = [];
+    let [at, anew, skipping] = [this.#known, 0, false];
+    for (let next: Promise<Chunk<Kind>> | undefined = this.#chunk(source, at); next !== undefined; ) {
+      const { bytes, scanned, isKnown, last }: Chunk<Kind> = await next;
+      at += bytes.length;
+      // While this one is taken, the next one is read.
+      next = last ? undefined : this.#chunk(source, at);
+      next?.catch(() => undefined);
+      if (scanned !== undefined) {
+        this.#takeLines(scanned, bytes, skipping);
         skipping = false;
-        start = end + 1;
-      }
-      this.#hash.update(buffer.subarray(0, start));
-      buffer.copyWithin(0, start, held);
-      held -= start;
-      if (held > longestLine) {
+        if (cache !== undefined) pieces.push({ length: bytes.length, scanned });
+        if (isKnown !== true) anew += bytes.length;
+      } else if (!last) {
         // Its beginning is told once; the rest of it is only counted.
-        if (!skipping) this.#reader.line(new FileLine(this.#lines + 1, this.#known, buffer, 0, 200), true);
+        if (!skipping) this.#reader.line(new FileLine(this.#lines + 1, this.#known, bytes, 0, 200), true);
         skipping = true;
-        this.#hash.update(buffer.subarray(0, held));
-        this.#known += held;
-        held = 0;
+        this.#know(bytes.length, digestOf(bytes));
+      } else if (bytes.length > 0 && !skipping) {
+        this.#takeUnfinished(bytes);
       }
+      if (this.#scan.keeps !== true) source.spare.push(bytes);
     }
-    if (held === 0 || skipping) return;
-    if (!this.#reader.unfinished(new FileLine(this.#lines + 1, this.#known, buffer, 0, held))) return;
-    this.#hash.update(buffer.subarray(0, held));
-    this.#known += held;
+    if (anew >= muchBytes) cache?.save(this.path, this.#scan.kind, pieces);
+  }
+
+  async #knownScans(cache: ScanCache | undefined): Promise<Map<number, ScannedPiece<Kind>>> {
+    const known = new Map<number, ScannedPiece<Kind>>();
+    let at = 0;
+    for (const piece of (await cache?.load(this.path, this.#scan.kind)) ?? []) {
+      known.set(at, piece);
+      at += piece.length;
+    }
+    return known;
+  }
+
+  /** The bytes from `at` to the end of the last line that is there; a longer piece where there is none. */
+  async #chunk(source: Source<Kind>, at: number): Promise<Chunk<Kind>> {
+    const { file, size, known } = source;
+    const before = known.get(at);
+    for (let wanted = before?.length ?? chunkBytes; ; wanted = Math.max(chunkBytes, 2 * wanted)) {
+      const length = Math.min(wanted, size - at);
+      const bytes = await bytesAt(file, at, this.#buffer(source, at, length));
+      const lines = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
+      if (lines.length > 0) {
+        const isKnown = lines.length === before?.length && digestOf(lines) === before.scanned.digest;
+        const scanned = isKnown ? before.scanned : scan(this.#scan.kind, lines);
+        return { bytes: lines, scanned, isKnown, last: at + lines.length >= size };
+      }
+      const last = bytes.length < length || at + length >= size;
+      if (last || length > longestLine) return { bytes, last };
+    }
+  }
+
+  /** One that is free, or another. */
+  #buffer({ size, spare }: Source<Kind>, at: number, length: number): Buffer {
+    if (this.#scan.keeps === true) return Buffer.allocUnsafeSlow(length);
+    const fitting = spare.findIndex(({ buffer }) => buffer.byteLength >= length);
+    const memory =
+      fitting === -1
+        ? new ArrayBuffer(Math.max(length, Math.min(chunkBytes, size - at)))
+        : spare.splice(fitting, 1)[0].buffer;
+    return Buffer.from(memory, 0, length);
+  }
+
+  #takeLines(scanned: Scans[Kind], chunk: Buffer, skipping: boolean): void {
+    const { starts, ends, plain, digest } = scanned;
+    const reader = this.#reader;
+    const begins = this.#known;
+    // The end of a line that was taken before.
+    const isRest = skipping || this.#open;
+    this.#open = false;
+    for (let k = 0; k < starts.length; k++) {
+      this.#lines++;
+      if (k === 0 && isRest) continue;
+      const [start, end] = [starts[k], ends[k]];
+      if (plain[k] === 1 && reader.scanned?.(scanned, k, begins + start, chunk) === true) continue;
+      const tooLong = end - start > longestLine;
+      reader.line(new FileLine(this.#lines, begins + start, chunk, start, tooLong ? start + 200 : end), tooLong);
+    }
+    this.#know(chunk.length, digest);
+  }
+
+  #takeUnfinished(bytes: Buffer): void {
+    if (!this.#reader.unfinished(new FileLine(this.#lines + 1, this.#known, bytes, 0, bytes.length))) return;
+    this.#know(bytes.length, digestOf(bytes));
     this.#open = true;
   }
 
-  /** A line whose end is the byte at `end`. */
-  #take(chunk: Buffer, start: number, end: number, skipped: boolean): void {
-    this.#lines++;
-    const offset = this.#known;
-    this.#known += end + 1 - start;
-    const open = this.#open;
-    this.#open = false;
-    // The end of a line that was taken before.
-    if (skipped || open) return;
-    const last = end > start && chunk[end - 1] === 0x0d ? end - 1 : end;
-    const tooLong = last - start > longestLine;
-    this.#reader.line(new FileLine(this.#lines, offset, chunk, start, tooLong ? start + 200 : last), tooLong);
+  #know(length: number, digest: string): void {
+    this.#known += length;
+    this.#pieces.push({ length, digest });
   }
+}
+
+/** Fills the buffer with the bytes from `at` on; fewer where the file ends before. */
+async function bytesAt(file: FileHandle, at: number, buffer: Buffer): Promise<Buffer> {
+  let held = 0;
+  while (held < buffer.length) {
+    const { bytesRead } = await file.read(buffer, held, buffer.length - held, at + held);
+    if (bytesRead === 0) break;
+    held += bytesRead;
+  }
+  return buffer.subarray(0, held);
 }
 
 function identityOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {

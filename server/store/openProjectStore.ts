@@ -127,6 +127,7 @@ class FileProjectStore implements ProjectStore {
     this.#watcher.close();
     this.#listeners.clear();
     await this.#mutex.run(async () => undefined);
+    await this.#state.close();
   }
 
   // ------------------------------------------------------------------------------------------------ labelling

@@ -12,6 +12,7 @@ import { type GoldAnswers, goldAnswers, showable } from './gold.ts';
 import { textOf } from './preferences.ts';
 import { projectFile, type ReadConfig, readProjectConfig } from './projectConfig.ts';
 import { ResponseNumbers } from './responseNumbers.ts';
+import { ScanCache } from './scan/scanCache.ts';
 
 /** What is known of a project's files, brought up to date by `refresh`; the rest is answered from memory. */
 export class ProjectState {
@@ -19,6 +20,7 @@ export class ProjectState {
   readonly numbers = new ResponseNumbers();
   readonly queue = new LabelQueue(this.numbers);
   readonly index: FeedbackIndex;
+  readonly #scans: ScanCache;
   readonly #content: ProjectContent;
   #config: ReadConfig | undefined;
   #configSeen = '';
@@ -27,8 +29,9 @@ export class ProjectState {
 
   constructor(folder: string) {
     this.folder = folder;
-    this.#content = new ProjectContent(folder);
-    this.index = new FeedbackIndex(folder, this.numbers, {
+    this.#scans = new ScanCache(folder);
+    this.#content = new ProjectContent(folder, this.#scans);
+    this.index = new FeedbackIndex(folder, this.numbers, this.#scans, {
       changed: (labels, key, before, after) => {
         if (!this.#stale) this.queue.change(labels, key, before, after);
       },
@@ -72,6 +75,11 @@ export class ProjectState {
     if (!this.#stale) return;
     await this.queue.restart(this.content, this.config.usable.compare, this.index.annotators.values());
     this.#stale = false;
+  }
+
+  /** Resolves when nothing is being written any more. */
+  close(): Promise<void> {
+    return this.#scans.close();
   }
 
   /** Whether the responses' pictures are still the ones that their ids speak of; where not, all is read again. */

@@ -13,9 +13,10 @@ export class ResponseNumbers {
     return this.numberOf(wordsOf(id, this.#words));
   }
 
-  numberOf(words: Words): number {
-    const known = this.#ids.find(words);
-    return known === -1 ? this.#ids.add(words) : known;
+  /** The id's four words begin at place `at`. */
+  numberOf(words: Words, at = 0): number {
+    const known = this.#ids.find(words, at);
+    return known === -1 ? this.#ids.add(words, at) : known;
   }
 
   id(number: number): string {

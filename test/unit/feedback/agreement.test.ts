@@ -19,7 +19,7 @@ describe('agreement between annotators', () => {
         const choice = answer === '1' ? choices.low : answer === '2' ? choices.high : choices.bothGood;
         const at = ++id;
         const uuid = `00000000-0000-4000-8000-${at.toString(16).padStart(12, '0')}`;
-        const row = labels.add(wordsOf(uuid), at, kinds.decide);
+        const row = labels.add(wordsOf(uuid), 0, at, kinds.decide);
         labels.events.low[row] = 2 * pair;
         labels.events.high[row] = 2 * pair + 1;
         labels.events.choice[row] = choice;

@@ -17,7 +17,7 @@ const uuid = (n: number) => `00000000-0000-4000-8000-${n.toString(16).padStart(1
 
 function add(labels: AnnotatorLabels, { id, at, kind, about }: TestEvent): void {
   const isPair = kind === 'decide' || kind === 'skip';
-  const row = labels.add(wordsOf(uuid(id)), at, kinds[kind], isPair ? undefined : uuid(about));
+  const row = labels.add(wordsOf(uuid(id)), 0, at, kinds[kind], isPair ? undefined : uuid(about));
   if (row === -1 || !isPair) return;
   const { events } = labels;
   events.low[row] = 2 * about;

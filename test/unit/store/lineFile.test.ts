@@ -11,18 +11,22 @@ describe('a file of lines', () => {
   function open(content: string) {
     const path = temporary.write(`${number++}.txt`, content);
     const got: string[] = [];
-    const lines = new LineFile(path, {
-      reset: () => {
-        got.length = 0;
+    const lines = new LineFile<'lines'>(
+      path,
+      {
+        reset: () => {
+          got.length = 0;
+        },
+        line: ({ line, offset, bytes }, tooLong) =>
+          void got.push(`${line}@${offset} ${tooLong ? '…' : bytes.toString()}`),
+        unfinished({ line, offset, bytes }) {
+          if (bytes.toString().startsWith('torn')) return false;
+          got.push(`${line}@${offset} ${bytes.toString()}!`);
+          return true;
+        },
       },
-      line: ({ line, offset, bytes }, tooLong) =>
-        void got.push(`${line}@${offset} ${tooLong ? '…' : bytes.toString()}`),
-      unfinished({ line, offset, bytes }) {
-        if (bytes.toString().startsWith('torn')) return false;
-        got.push(`${line}@${offset} ${bytes.toString()}!`);
-        return true;
-      },
-    });
+      { kind: 'lines' },
+    );
     const stats = () => {
       try {
         return statSync(path);

@@ -1,5 +1,5 @@
-import { choices } from './eventColumns.ts';
-import type { Words } from './hexIds.ts';
+import { choices } from '../eventColumns.ts';
+import type { Words } from '../hexIds.ts';
 
 /** A plain decision. What it holds is overwritten by the next one. */
 export interface WrittenDecision {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import fc from 'fast-check';
-import { choices } from '../../../server/store/eventColumns.ts';
-import { readFeedback } from '../../../server/store/feedbackEvents.ts';
-import { wordsOf } from '../../../server/store/hexIds.ts';
-import { readWrittenLine } from '../../../server/store/writtenLine.ts';
+import { choices } from '../../../../server/store/eventColumns.ts';
+import { readFeedback } from '../../../../server/store/feedbackEvents.ts';
+import { wordsOf } from '../../../../server/store/hexIds.ts';
+import { readWrittenLine } from '../../../../server/store/scan/writtenLine.ts';
 
 const contentId = fc.stringMatching(/^[0-9a-f]{32}$/);
 const rarely = <Value>(value: fc.Arbitrary<Value>, usual: Value) =>
