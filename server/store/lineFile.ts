@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsent } from './fileErrors.ts';
 import { type ScanKind, type Scans, scan } from './scan/scan.ts';
-import type { ScanCache, ScannedPiece } from './scan/scanCache.ts';
+import type { KnownPiece, ScanCache, ScannedPiece } from './scan/scanCache.ts';
 import { digestOf } from './scan/scannedLines.ts';
 
 /** One line of a file, without its end: the bytes of `chunk` from `start` to `end`. */
@@ -63,7 +63,7 @@ interface Source<Kind extends ScanKind> {
   readonly file: FileHandle;
   readonly size: number;
   /** Scans from before, by where their bytes begin. */
-  readonly known: ReadonlyMap<number, ScannedPiece<Kind>>;
+  readonly known: ReadonlyMap<number, KnownPiece<Kind>>;
   /** Buffers that nobody needs any more. */
   readonly spare: Buffer[];
 }
@@ -196,8 +196,8 @@ export class LineFile<Kind extends ScanKind> {
     if (anew >= muchBytes) cache?.save(this.path, this.#scan.kind, pieces);
   }
 
-  async #knownScans(cache: ScanCache | undefined): Promise<Map<number, ScannedPiece<Kind>>> {
-    const known = new Map<number, ScannedPiece<Kind>>();
+  async #knownScans(cache: ScanCache | undefined): Promise<Map<number, KnownPiece<Kind>>> {
+    const known = new Map<number, KnownPiece<Kind>>();
     let at = 0;
     for (const piece of (await cache?.load(this.path, this.#scan.kind)) ?? []) {
       known.set(at, piece);
@@ -215,8 +215,9 @@ export class LineFile<Kind extends ScanKind> {
       const bytes = await bytesAt(file, at, this.#buffer(source, at, length));
       const lines = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
       if (lines.length > 0) {
-        const isKnown = lines.length === before?.length && digestOf(lines) === before.scanned.digest;
-        const scanned = isKnown ? before.scanned : scan(this.#scan.kind, lines);
+        const kept = lines.length === before?.length ? before.read() : undefined;
+        const isKnown = kept?.digest === digestOf(lines);
+        const scanned = kept !== undefined && isKnown ? kept : scan(this.#scan.kind, lines);
         return { bytes: lines, scanned, isKnown, last: at + lines.length >= size };
       }
       const last = bytes.length < length || at + length >= size;
