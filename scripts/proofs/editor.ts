@@ -61,38 +61,46 @@ async function proveRealModel(report: Report, project: string): Promise<void> {
   const editor = await openInstalledEditor({ 'palate.annotator': 'ann' }, { PALATE_HOME: join(project, '..', 'home') });
   try {
     const window = await editor.window(project);
-    const timed = async (what: string, work: () => Promise<void>) => {
-      report.note(what);
-      const began = performance.now();
-      await work();
-      report.figure(what, (performance.now() - began) / 1000, 's');
-    };
-    await timed('add the model by its path', () => addModel(window, join(data, modelFile)));
-    const { model } = JSON.parse(readFileSync(join(project, 'palate.json'), 'utf8'));
-    report.figure('palate.json names the model that was added', Number(model === addedName), '', { min: 1 });
-    await timed('generate 2 answers to each prompt', () => generate(window));
-    const answers = readFileSync(join(project, responsesFile(project)), 'utf8')
-      .trim()
-      .split('\n');
-    const answered = new Set(answers.map((line) => JSON.stringify(JSON.parse(line).prompt)));
-    report.figure('prompts answered', answered.size, '', { min: prompts });
-    await timed('label by keys', () => labelAllPairs(new ComparePanel(window), report));
-    await timed('train the reward model', async () => {
-      await window.command('Palate: Train…');
-      await window.choose('Reward model');
-      await window.choose('Start');
-      await window.notification(/reward model: done/i).waitFor({ timeout: 15 * minutes });
-    });
-    await timed('first score before a value', async () => {
-      await window.open(responsesFile(project));
-      const hint = window.page.locator('.view-line span', { hasText: /^[+−]\d+\.\d/ });
-      await hint.first().waitFor({ timeout: 5 * minutes });
-      report.figure('scores on screen', await hint.count(), '', { min: 1 });
+    await goThePath(report, window, project, join(data, modelFile)).catch(async (error) => {
+      await window.screenshot('prove-editor-failed');
+      throw error;
     });
     await window.screenshot('prove-editor');
   } finally {
     await editor.close();
   }
+}
+
+/** Add a model, generate, label, train, read a score. */
+async function goThePath(report: Report, window: EditorWindow, project: string, modelPath: string): Promise<void> {
+  const timed = async (what: string, work: () => Promise<void>) => {
+    report.note(what);
+    const began = performance.now();
+    await work();
+    report.figure(what, (performance.now() - began) / 1000, 's');
+  };
+  await timed('add the model by its path', () => addModel(window, modelPath));
+  const { model } = JSON.parse(readFileSync(join(project, 'palate.json'), 'utf8'));
+  report.figure('palate.json names the model that was added', Number(model === addedName), '', { min: 1 });
+  await timed('generate 2 answers to each prompt', () => generate(window));
+  const answers = readFileSync(join(project, responsesFile(project)), 'utf8')
+    .trim()
+    .split('\n');
+  const answered = new Set(answers.map((line) => JSON.stringify(JSON.parse(line).prompt)));
+  report.figure('prompts answered', answered.size, '', { min: prompts });
+  await timed('label by keys', () => labelAllPairs(new ComparePanel(window), report));
+  await timed('train the reward model', async () => {
+    await window.command('Palate: Train…');
+    await window.choose('Reward model');
+    await window.choose('Start');
+    await window.notification(/reward model: done/i).waitFor({ timeout: 15 * minutes });
+  });
+  await timed('first score before a value', async () => {
+    await window.open(responsesFile(project));
+    const hint = window.page.locator('.view-line span', { hasText: /^[+−]\d+\.\d/ });
+    await hint.first().waitFor({ timeout: 5 * minutes });
+    report.figure('scores on screen', await hint.count(), '', { min: 1 });
+  });
 }
 
 const modelFile = 'SmolLM2-135M-Instruct.Q4_1.gguf';

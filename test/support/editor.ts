@@ -73,6 +73,7 @@ export function suiteEditor(options: CodeServerOptions = {}): Editor {
 export async function enterPath(window: EditorWindow, path: string): Promise<void> {
   const input = await pathBox(window);
   await input.fill(path);
+  await window.quickInput.getByRole('option', { name: basename(path), exact: true }).waitFor();
   await window.page.keyboard.press('Enter');
 }
 
@@ -88,13 +89,14 @@ export async function enterFolder(window: EditorWindow, path: string): Promise<v
   await window.page.keyboard.press('Enter');
 }
 
-/** Its input, once it has opened with the folder that was last looked at. */
+/** Its input, once it has opened with the folder that was last looked at, and lists it: it would set its path again. */
 async function pathBox({ page, quickInput }: EditorWindow): Promise<Locator> {
   const input = quickInput.locator('.quick-input-box input');
   await page.waitForFunction(
     (box) => (box as { value?: string } | null)?.value?.startsWith('/'),
     await input.elementHandle(),
   );
+  await quickInput.getByRole('option', { name: '..', exact: true }).waitFor();
   return input;
 }
 
