@@ -1,3 +1,4 @@
+import { peakMemory } from '../../../server/engine/memory/peak.ts';
 import type { Bar } from '../../figures.ts';
 
 /** A figure on its way from the process that measured it. */
@@ -19,5 +20,5 @@ export function median(values: readonly number[]): number {
 
 /** The most memory that this process has held so far, GB (10⁹ bytes). */
 export function peakGigabytes(): number {
-  return (process.resourceUsage().maxRSS * 1024) / 1e9;
+  return peakMemory() / 1e9;
 }

@@ -13,6 +13,7 @@ import type {
   TaskMethod,
 } from '../../protocol/engine.ts';
 import { heldMemory } from '../memory/held.ts';
+import { peakMemory } from '../memory/peak.ts';
 import { limitProgress } from './progress.ts';
 
 /** The engine's end of its channel. */
@@ -215,6 +216,6 @@ function describe(running: readonly Pending[], waiting: readonly Pending[]): Eng
     node: process.version,
     requests: [...requests(running, true), ...requests(waiting, false)],
     ...(held && { held }),
-    memory: { resident: rss, peak: process.resourceUsage().maxRSS * 1024, heap: heapUsed, buffers: external },
+    memory: { resident: rss, peak: peakMemory(), heap: heapUsed, buffers: external },
   };
 }
