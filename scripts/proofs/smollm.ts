@@ -22,7 +22,7 @@ const comparedEach = 4;
 
 export const measurement: Measurement = {
   description:
-    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; the base's linear layers run as products of bytes (`--precision int8-base`); measured on prompts about topics that no stage saw. PALATE_PROVE_FOLDER names a folder that keeps what is done, so that an interrupted proof goes on.',
+    'SmolLM2-135M-Instruct learns to answer in one paragraph: `train --stage all` on 300 comparisons of its own sampled answers (temperature 1, 64 tokens), judged by a rule; linear layers of the base run as products of bytes (`--precision int8-base`); measured on prompts about topics that no stage saw. PALATE_PROVE_FOLDER names a folder that keeps what is done, so that an interrupted proof goes on.',
   async run(report) {
     const folder = testData('SmolLM2-135M-Instruct');
     if (folder === undefined) throw new Error('The folder SmolLM2-135M-Instruct is not in PALATE_TEST_DATA.');
