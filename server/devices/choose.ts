@@ -1,3 +1,4 @@
+import { cudaProblem } from '../cuda/home.ts';
 import type { DeviceChoice, DeviceName } from '../protocol/types.ts';
 import { devicesHere, type Probed, probeDevice } from './probe.ts';
 
@@ -39,10 +40,15 @@ export async function chooseDevice(
   if (choice === 'cpu') return { device: 'cpu', title: titles.cpu };
   const probed = here.includes(choice)
     ? await probe(choice)
-    : { device: choice, works: false, software: false, reason: 'onnxruntime has no such provider here' };
+    : { device: choice, works: false, software: false, reason: absence(choice) };
   if (probed.works) return { device: choice, title: deviceTitle(probed) };
   const notice = `The device ${titles[choice]} does not work here (${probed.reason}): the CPU is used instead.`;
   return { device: 'cpu', title: titles.cpu, notice };
+}
+
+function absence(device: DeviceName): string {
+  if (device !== 'cuda' || cudaProblem() !== undefined) return 'onnxruntime has no such provider here';
+  return 'its provider is not installed: `palate install-cuda`, in the editor Palate: Install CUDA Support, gets it';
 }
 
 function isBetter({ device, works, software, rates }: Probed): boolean {

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { engineEnvironment } from '../devices/environment.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
 import type {
@@ -14,8 +15,6 @@ import type {
   EngineResult,
   Priority,
 } from '../protocol/engine.ts';
-import { loaderEnvironment } from '../tensorflow/cuda.ts';
-import { findNative } from '../tensorflow/home.ts';
 
 export interface EngineOptions {
   /** The program to fork; default: the built server/engine/main.ts. */
@@ -135,8 +134,8 @@ export class EngineProcess {
     const entry = this.#options.entry ?? join(packageRoot(), 'out', 'server', 'engine', 'main.js');
     const process = fork(entry, {
       execArgv: [...(this.#options.execArgv ?? [])],
-      // CUDA's libraries for TensorFlow are found by what stands here when the process starts.
-      env: this.#options.env ?? loaderEnvironment(findNative()?.cudaFolders ?? []),
+      // CUDA's libraries are found by what stands here when the process starts.
+      env: this.#options.env ?? engineEnvironment(),
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Structured clone: NaN and the infinities stay what they are.
       serialization: 'advanced',

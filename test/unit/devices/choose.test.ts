@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { chooseDevice } from '../../../server/devices/choose.ts';
 import type { Probed } from '../../../server/devices/probe.ts';
 import type { DeviceName } from '../../../server/protocol/types.ts';
+import { platformName } from '../../../server/tensorflow/home.ts';
 
 const fast = { device: 900, cpu: 50 };
 const answers: Record<string, Partial<Probed>> = {
@@ -42,6 +43,15 @@ describe('chooseDevice', () => {
     const broken = await chooseDevice('webgpu', probing({ webgpu: 'broken' }));
     assert.equal(broken.device, 'cpu');
     assert.match(broken.notice ?? '', /WebGPU does not work here \(it did not answer within 60 s\)/);
-    assert.match((await chooseDevice('cuda', probing({}))).notice ?? '', /CUDA does not work here/);
+    const absent = (await chooseDevice('cuda', probing({}))).notice ?? '';
+    const isLinux = platformName() === 'linux-x64';
+    assert.match(
+      absent,
+      isLinux ? /CUDA does not work here \(.* not installed: `palate install-cuda`/ : /no such provider here/,
+    );
+    assert.match(
+      (await chooseDevice('coreml', probing({}))).notice ?? '',
+      /Core ML does not work here .*no such provider/,
+    );
   });
 });
