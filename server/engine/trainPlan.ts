@@ -60,6 +60,9 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     engine: own.runtime.name,
     precision,
     device: own.runtime.device,
+    get deviceTitle() {
+      return way.model === own ? chosen.title : undefined;
+    },
     notices: chosen.notices,
     threads: threads.count,
     settle: async () => own.runtime.memory?.settle(),
@@ -242,6 +245,8 @@ interface ChosenRuntime {
   /** Undefined: the model's own. */
   readonly runtime?: Runtime;
   readonly versions?: Readonly<Record<string, string>>;
+  /** Where it computes, as a person reads it. Absent: on the CPU. */
+  readonly title?: string;
   readonly notices: readonly string[];
 }
 
@@ -253,11 +258,21 @@ async function chooseRuntime(
   if (engine === 'tensorflow') {
     const runtime = openTensorFlow(threadCount);
     const ignored = `The device ${choice} is onnxruntime's: TensorFlow trains where its own library does.`;
-    return { runtime, versions: runtime.versions, notices: choice === 'auto' || choice === 'cpu' ? [] : [ignored] };
+    const title = runtime.computesOnGpu ? 'GPU (TensorFlow)' : undefined;
+    return {
+      runtime,
+      title,
+      versions: runtime.versions,
+      notices: choice === 'auto' || choice === 'cpu' ? [] : [ignored],
+    };
   }
   const { device, title, notice } = await chooseDevice(choice);
   const runtime = device === 'cpu' ? undefined : runtimeOn(device);
-  return { runtime, notices: [notice ?? [], device === 'cpu' ? [] : `Training runs on ${title}.`].flat() };
+  return {
+    runtime,
+    ...(runtime && { title }),
+    notices: [notice ?? [], device === 'cpu' ? [] : `Training runs on ${title}.`].flat(),
+  };
 }
 
 function versionOf(name: string): string {

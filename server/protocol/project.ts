@@ -197,6 +197,8 @@ export interface JobProgress {
   /** "loading the model", "rollout", "generating" … */
   readonly what: string;
   readonly stage?: StageName;
+  /** What the stage computes on, as a person reads it. Absent: the CPU. */
+  readonly device?: string;
   /** Of the stage, in optimiser steps; of other jobs, in what `what` counts. `total` 0: not known. */
   readonly done: number;
   readonly total: number;
