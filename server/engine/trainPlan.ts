@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
-import { chooseDevice } from '../devices/choose.ts';
+import { chooseDevice, passedOver } from '../devices/choose.ts';
 import { UserError } from '../errors.ts';
 import { deviceFor, requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
@@ -40,6 +40,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const device = params.device ?? config.device;
   requirePrecision(precision, engine, device);
   const chosen = await chooseRuntime(engine, deviceFor(precision, device), params.threads);
+  const gpu = engine === 'onnx' ? await passedOver(precision, device) : undefined;
   const opened = await openModel(params.model, params.threads);
   // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, on the processor, in float32.
   const asOpened = chosen.runtime === undefined && precision === opened.precision;
@@ -63,7 +64,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     get deviceTitle() {
       return way.model === own ? chosen.title : undefined;
     },
-    notices: chosen.notices,
+    notices: [...chosen.notices, gpu ?? []].flat(),
     threads: threads.count,
     settle: async () => own.runtime.memory?.settle(),
     lessMemory(stage, error) {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chooseDevice } from '../../../server/devices/choose.ts';
+import { chooseDevice, passedOver } from '../../../server/devices/choose.ts';
 import type { Probed } from '../../../server/devices/probe.ts';
 import type { DeviceName } from '../../../server/protocol/types.ts';
 import { platformName } from '../../../server/tensorflow/home.ts';
@@ -53,5 +53,17 @@ describe('chooseDevice', () => {
       (await chooseDevice('coreml', probing({}))).notice ?? '',
       /Core ML does not work here .*no such provider/,
     );
+  });
+});
+
+describe('a device that the precision passes over', () => {
+  it('is named where it would have been used', async () => {
+    assert.match(
+      (await passedOver('int8-base', 'auto', probing({ webgpu: 'good' }))) ?? '',
+      /int8-base computes on the CPU, so WebGPU \(NVIDIA RTX\) is passed over: with the precision float32 it is used/,
+    );
+    assert.equal(await passedOver('int8-base', 'auto', probing({ webgpu: 'slow' })), undefined);
+    assert.equal(await passedOver('int8-base', 'cpu', probing({ webgpu: 'good' })), undefined);
+    assert.equal(await passedOver('float32', 'auto', probing({ webgpu: 'good' })), undefined);
   });
 });
