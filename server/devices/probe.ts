@@ -22,8 +22,9 @@ export interface Probed {
   readonly software: boolean;
   /** Of a matrix product, billions of operations a second: the device's and the processor's. */
   readonly rates?: { readonly device: number; readonly cpu: number };
-  /** Bytes of one buffer, at most. */
+  /** Bytes of the largest buffer that could be had, and of the smallest that could not; of those that were tried. */
   readonly bufferLimit?: number;
+  readonly bufferRefused?: number;
 }
 
 /** A driver that takes longer than this hangs. */
@@ -99,7 +100,8 @@ function driverIdentity(): string {
   const { version } = onnxruntimePackage();
   const hash = createHash('sha256');
   const { VK_ICD_FILENAMES = '', VK_DRIVER_FILES = '' } = process.env;
-  hash.update([version, process.platform, process.arch, release(), VK_ICD_FILENAMES, VK_DRIVER_FILES].join('\0'));
+  // The first word is raised when more is asked of a device.
+  hash.update(['2', version, process.platform, process.arch, release(), VK_ICD_FILENAMES, VK_DRIVER_FILES].join('\0'));
   for (const folder of ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d']) {
     for (const file of listed(folder)) hash.update(`${file} ${statSync(join(folder, file)).mtimeMs}\n`);
   }
