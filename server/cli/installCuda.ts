@@ -64,9 +64,11 @@ already is only tried anew. PALATE_NUGET_INDEX names a mirror of the feed.`,
 /** Throws a UserError where nobody can answer. */
 async function agrees({ signal, say }: Console): Promise<boolean> {
   if (!process.stdin.isTTY) throw new UserError('Nothing was downloaded: add --yes to download it.');
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
+  // The system's own line editing: Ctrl+C stays a signal.
+  const terminal = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+  const noAnswer = new Promise<string>((resolve) => terminal.once('close', () => resolve('')));
   try {
-    const answer = await terminal.question('Download it? [y/N] ', { signal });
+    const answer = await Promise.race([terminal.question('Download it? [y/N] ', { signal }), noAnswer]);
     if (/^y(es)?$/i.test(answer.trim())) return true;
   } catch (error) {
     if (!signal.aborted) throw error;

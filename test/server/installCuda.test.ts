@@ -73,6 +73,34 @@ describe('palate install-cuda', function () {
     assert.deepEqual([downloads(), left()], [[], []]);
   });
 
+  it('asks on a terminal, and takes Ctrl+C, the end of the input and everything but yes for no', async function () {
+    const { downloads, index } = await open();
+    const words = `${process.execPath} ${program} install-cuda`;
+    for (const [answer, expected] of [
+      ['n\n', 1],
+      ['\n', 1],
+      ['\u0004', 1],
+      ['\u0003', 130],
+      ['y\n', 0],
+    ] as const) {
+      assert.deepEqual(downloads(), []);
+      const env = { ...process.env, PALATE_HOME: home, PALATE_NUGET_INDEX: index };
+      const child = spawn('script', ['-qec', words, '/dev/null'], { env });
+      const failed = new Promise<Error>((resolve) => child.on('error', resolve));
+      let said = '';
+      child.stdout.setEncoding('utf8').on('data', (part) => {
+        if (!said.includes('[y/N]') && `${said}${part}`.includes('[y/N]')) child.stdin.write(answer);
+        said += part;
+      });
+      const ended = await Promise.race([once(child, 'close'), failed]);
+      if (ended instanceof Error)
+        skip(this, "there is no `script`, which makes a terminal; Debian's bsdutils brings it");
+      assert.deepEqual([ended[0], /Nothing was downloaded/.test(said)], [expected, expected !== 0], said);
+      assert.doesNotMatch(said, /Error|\n +at /);
+    }
+    assert.equal(downloads().length, 1);
+  });
+
   it("lays the provider beside onnxruntime's library, which the trial then loads from there", async () => {
     const { requests, downloads } = await open();
     const first = await run('--yes', '--json');
@@ -114,7 +142,7 @@ describe('palate install-cuda', function () {
 
   it('goes on where a download was cut off', async () => {
     const content = cudaPackage();
-    await open({ content, answer: breakOff(content, 500) });
+    await open({ content, answer: breakOff(content, 100_000) });
     const cut = await run('--yes');
     assert.deepEqual([cut.code, cut.stdout], [1, '']);
     assert.match(cut.stderr, /broke off after \d+ of \d+ bytes: run the same command again, it goes on/);
@@ -150,19 +178,14 @@ describe('palate install-cuda', function () {
 
   it('Ctrl+C keeps what has come and installs nothing', async () => {
     const content = cudaPackage();
-    let child: ChildProcess | undefined;
     const halfThenSilent: Answer = (_, response) => {
       response.writeHead(200, { 'content-length': content.length });
-      response.write(content.subarray(0, 500));
+      response.write(content.subarray(0, 500), () => child.kill('SIGINT'));
     };
     await open({ content, answer: halfThenSilent });
-    child = start(['--yes']);
-    let stderr = '';
-    child.stderr!.on('data', (part) => {
-      stderr += part;
-      if (stderr.includes('Downloading') && feed!.downloads().length > 0) child!.kill('SIGINT');
-    });
-    const [stdout, [code]] = await Promise.all([text(child.stdout!), once(child, 'close')]);
+    const child = start(['--yes']);
+    const closed = once(child, 'close');
+    const [stdout, stderr, [code]] = await Promise.all([text(child.stdout!), text(child.stderr!), closed]);
     assert.deepEqual([code, stdout], [130, ''], stderr);
     assert.match(stderr, /Stopping …\n(.*\n)*.*nothing was installed/);
     assert.deepEqual(left(), ['downloads']);
