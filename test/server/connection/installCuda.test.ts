@@ -41,6 +41,13 @@ describe('the installation of CUDA support from an editor', function () {
     assert.deepEqual(await server.call('cudaState', {}), { kind: 'offered', offer });
     assert.deepEqual(feed.downloads(), []);
 
+    const loads = async () => {
+      const { checks } = await server.call('doctor', {});
+      const [, pid] = /process (\d+)/.exec(checks.find(({ name }) => name === 'Engine')?.message ?? '') ?? [];
+      return { checks, fromThere: readFileSync(`/proc/${pid}/maps`, 'utf8').includes(join(folder, ownLibrary)) };
+    };
+    assert.equal((await loads()).fromThere, false);
+
     const begun = await server.call('installCuda', {});
     assert.equal(begun.kind, 'download');
     const job = await server.jobEnds(begun);
@@ -49,9 +56,9 @@ describe('the installation of CUDA support from an editor', function () {
     assert.match(job.summary ?? '', /invalid ELF header.*NVIDIA's driver/);
     assert.deepEqual(await server.call('cudaState', {}), { kind: 'installed', folder });
 
-    const { checks } = await server.call('doctor', {});
-    const [, pid] = /process (\d+)/.exec(checks.find(({ name }) => name === 'Engine')?.message ?? '') ?? [];
-    assert.ok(readFileSync(`/proc/${pid}/maps`, 'utf8').includes(join(folder, ownLibrary)));
+    // The engine that was there before is replaced.
+    const { checks, fromThere } = await loads();
+    assert.ok(fromThere);
     const device = checks.find(({ name }) => name === 'CUDA');
     assert.match(device?.message ?? '', /does not work here: .*invalid ELF header/);
   });
