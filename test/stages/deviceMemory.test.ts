@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { DeviceMemoryError, deviceFailure } from '../../server/engine/onnx/webgpu/failures.ts';
+import type { StageRecord } from '../../server/engine/run/manifest.ts';
 import { readSafetensors } from '../../server/engine/weights/safetensors.ts';
 import type { TrainParams } from '../../server/protocol/engine.ts';
 import { bundleProgram } from '../support/bundle.ts';
@@ -26,9 +27,11 @@ describe('a device without memory', function () {
     program = await bundleProgram('test/support/lackingDevice.ts');
     const rows = Array.from({ length: 12 }, (_, k) => ({ prompt: `say ${k}`, chosen: `a ${k} b`, rejected: `c ${k}` }));
     const data = temporary.write('preferences.jsonl', rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-    const value = { sft: { batchSize: 4, epochs: 2, rank: 2, microBatchTokens: 256 } };
+    const learns = { batchSize: 4, epochs: 1, rank: 2, microBatchTokens: 256 };
+    const ppo = { iterations: 1, rolloutBatch: 4, batchSize: 2, maxNewTokens: 4, microBatchTokens: 256 };
+    const value = { sft: learns, reward: { ...learns, heldOut: 0 }, ppo };
     const model = await writeTinyModel(join(temporary.path, 'model'));
-    params = { stage: 'sft', model, data, config: { value, source: 'test' }, seed: 3, threads: 1 };
+    params = { stage: 'all', model, data, config: { value, source: 'test' }, seed: 3, threads: 1 };
   });
 
   async function train(name: string, device: 'cpu' | 'webgpu', fail: readonly number[] = []) {
@@ -36,37 +39,49 @@ describe('a device without memory', function () {
     const task = JSON.stringify({ params: { ...params, out, device }, fail });
     const options = { env: environment, maxBuffer: 2 ** 26 };
     const { stdout } = await promisify(execFile)(process.execPath, [program, task], options);
-    const [{ devices, fallBacks, status }] = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')).stages;
-    const { tensors } = readSafetensors(join(out, 'sft', 'adapter_model.safetensors'));
-    return { ...(JSON.parse(stdout) as LackingReport), devices, fallBacks, status, tensors };
+    const records: StageRecord[] = JSON.parse(readFileSync(join(out, 'manifest.json'), 'utf8')).stages;
+    const { tensors } = readSafetensors(join(out, 'policy', 'adapter_model.safetensors'));
+    return { ...(JSON.parse(stdout) as LackingReport), records, tensors };
   }
 
   it('goes on with less at once, then on the CPU, says each, and ends as a run on the CPU', async () => {
-    const found = await train('lacking', 'webgpu', [2, 5]);
-    assert.equal(found.errors.length, 2);
+    const found = await train('lacking', 'webgpu', [2, 9, 11]);
+    assert.equal(found.errors.length, 3);
     for (const message of found.errors)
       assert.ok(deviceFailure('webgpu', new Error(message)) instanceof DeviceMemoryError);
-    const [onDevice, less, onCpu] = found.notices;
+    const [onDevice, less, lessInPpo, onCpu] = found.notices;
     assert.match(onDevice, /^Training runs on WebGPU \(.*\)\.$/);
     assert.match(less, /^webgpu: .*\. Training goes on there with micro-batches of 128 tokens instead of 256\.$/);
+    assert.equal(lessInPpo, less, 'each stage begins with all of it');
     assert.match(onCpu, /^webgpu: .*\. Training goes on on the CPU\.$/);
-    assert.equal(found.notices.length, 3);
+    assert.equal(found.notices.length, 4);
     const [device] = /WebGPU \(.*\)/.exec(onDevice) ?? [];
     assert.deepEqual(
-      found.stages.map((event) => [event.status, event.device]),
+      found.stages.map((event) => [event.stage, event.status, event.device]),
       [
-        ['started', device],
-        ['moved', undefined],
-        ['done', undefined],
+        ['sft', 'started', device],
+        ['sft', 'done', device],
+        ['reward', 'started', device],
+        ['reward', 'done', device],
+        ['ppo', 'started', device],
+        ['ppo', 'moved', undefined],
+        ['ppo', 'done', undefined],
       ],
     );
-    assert.deepEqual([found.status, found.devices, found.fallBacks], ['done', [device, 'CPU'], [less, onCpu]]);
+    assert.deepEqual(
+      found.records.map(({ status, devices, fallBacks }) => [status, devices, fallBacks]),
+      [
+        ['done', [device], [less]],
+        ['done', [device], undefined],
+        ['done', [device, 'CPU'], [less, onCpu]],
+      ],
+    );
 
     const expected = await train('cpu', 'cpu');
-    assert.deepEqual(expected.devices, ['CPU']);
+    assert.deepEqual(expected.records[2].devices, ['CPU']);
     assert.deepEqual(
-      found.steps.map(({ step }) => step),
-      expected.steps.map(({ step }) => step),
+      found.steps.map(({ stage, step }) => [stage, step]),
+      expected.steps.map(({ stage, step }) => [stage, step]),
     );
     for (const [k, { metrics }] of found.steps.entries()) {
       const loss = Object.keys(metrics).find((name) => /loss/.test(name)) ?? assert.fail('no loss');
