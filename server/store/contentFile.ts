@@ -5,12 +5,13 @@ import { type PromptIds, responseIdOf } from './contentIds.ts';
 import { fileError } from './fileErrors.ts';
 import type { ImageFiles } from './images.ts';
 import { type JsonLine, parseJsonLine } from './jsonLines.ts';
-import { type FileLine, LineFile, type LineReader, type LineScan } from './lineFile.ts';
+import { type FileLine, LineFile, type LineOptions, type LineReader } from './lineFile.ts';
 import { type ResponseDraft, responsesOf } from './responseRows.ts';
 import { promptOf } from './rows.ts';
 import type { ScanKind } from './scan/scan.ts';
 import type { ScanCache } from './scan/scanCache.ts';
 import type { ScannedResponses } from './scan/scannedResponses.ts';
+import { jsonTextAt } from './scan/writtenRow.ts';
 import { WrittenResponse } from './writtenResponse.ts';
 
 export interface PromptLine {
@@ -52,7 +53,7 @@ export abstract class ContentFile<Row, Kind extends ScanKind = 'lines'> {
     path: string,
     name: string,
     promptIds: PromptIds,
-    scan: LineScan<Kind>,
+    options: LineOptions<Kind>,
     scanned?: LineReader<Kind>['scanned'],
   ) {
     this.name = name;
@@ -63,7 +64,7 @@ export abstract class ContentFile<Row, Kind extends ScanKind = 'lines'> {
       unfinished: (line) => this.#takeUnfinished(line),
       scanned,
     };
-    this.#lines = new LineFile(path, reader, scan);
+    this.#lines = new LineFile(path, reader, options);
   }
 
   /** True: its rows or its problems are not what they were. */
@@ -140,7 +141,7 @@ export class ResponseFile extends ContentFile<ResponseLine, 'responses'> {
 
   constructor(path: string, name: string, promptIds: PromptIds, cache: ScanCache) {
     super(path, name, promptIds, { kind: 'responses', cache, keeps: true }, (scanned, k, _offset, chunk) => {
-      this.rows.push(scannedLine(scanned, k, chunk));
+      this.rows.push(this.#scannedLine(scanned, k, chunk));
       return true;
     });
   }
@@ -198,20 +199,25 @@ export class ResponseFile extends ContentFile<ResponseLine, 'responses'> {
     }
   }
 
+  #scannedLine(scanned: ScannedResponses, k: number, bytes: Buffer): ResponseLine {
+    const promptId = scanned.promptIds.slice(32 * scanned.promptOf[k], 32 * scanned.promptOf[k] + 32);
+    if (this.#lastPrompt.id !== promptId) {
+      const content = jsonTextAt(bytes, scanned.promptStarts[k], scanned.promptEnds[k]);
+      this.#lastPrompt = { content, id: promptId };
+    }
+    const { id: last, content: prompt } = this.#lastPrompt;
+    const id = scanned.ids.slice(32 * k, 32 * k + 32);
+    const model = scanned.models[scanned.modelOf[k]] || undefined;
+    const text = { bytes, start: scanned.textStarts[k], end: scanned.textEnds[k] };
+    return { promptId: last, prompt, response: new WrittenResponse(id, scanned.finished[k] === 1, model, text) };
+  }
+
   /** Responses to one prompt mostly stand one below the other. */
   #promptId(content: string | readonly ChatMessage[]): string {
     if (typeof content !== 'string') return this.promptIds.of(content);
     if (this.#lastPrompt.content !== content) this.#lastPrompt = { content, id: this.promptIds.of(content) };
     return this.#lastPrompt.id;
   }
-}
-
-function scannedLine(scanned: ScannedResponses, k: number, chunk: Buffer): ResponseLine {
-  const { id: promptId, content: prompt } = scanned.prompts[scanned.promptOf[k]];
-  const text = { bytes: chunk, start: scanned.textStarts[k], end: scanned.textEnds[k] };
-  const id = scanned.ids.slice(32 * k, 32 * k + 32);
-  const model = scanned.models[scanned.modelOf[k]] ?? undefined;
-  return { promptId, prompt, response: new WrittenResponse(id, scanned.finished[k] === 1, model, text) };
 }
 
 function responseLine(

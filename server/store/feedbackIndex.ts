@@ -31,6 +31,8 @@ interface LogFile {
   readonly number: number;
   readonly lines: LineFile<'decisions'>;
   readonly problems: string[];
+  /** Why it could not be read the last time. */
+  unreadable?: string;
   newer: boolean;
 }
 
@@ -39,6 +41,7 @@ export class FeedbackIndex {
   readonly #folder: string;
   readonly #numbers: ResponseNumbers;
   readonly #listener: FeedbackListener;
+  readonly #scans: ScanCache;
   #files = new Map<string, LogFile>();
   #annotators = new Map<string, AnnotatorLabels>();
   readonly #names = new Map<string, string>();
@@ -46,13 +49,11 @@ export class FeedbackIndex {
   #stale = false;
   #folderProblem: string | undefined;
 
-  readonly #scans: ScanCache;
-
   constructor(project: string, numbers: ResponseNumbers, scans: ScanCache, listener: FeedbackListener) {
-    this.#scans = scans;
     this.#folder = join(project, feedbackFolder);
     this.#numbers = numbers;
     this.#listener = listener;
+    this.#scans = scans;
   }
 
   get annotators(): ReadonlyMap<string, AnnotatorLabels> {
@@ -62,7 +63,12 @@ export class FeedbackIndex {
   /** Sentences about lines that cannot be read. */
   get problems(): string[] {
     const files = [...this.#files.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-    return [...(this.#folderProblem ? [this.#folderProblem] : []), ...files.flatMap(({ problems }) => problems)];
+    return [...(this.#folderProblem ? [this.#folderProblem] : []), ...files.flatMap(problemsOf)];
+  }
+
+  /** Why a log, or the folder of all logs, could not be read the last time; undefined: it could. */
+  whyUnreadable(name: string): string | undefined {
+    return this.#folderProblem ?? this.#files.get(name)?.unreadable;
   }
 
   /** Whether a line was written by a newer version of Palate. */
@@ -132,12 +138,12 @@ export class FeedbackIndex {
     }
     for (const [name, stats] of found) {
       const file = this.#files.get(name) ?? this.#newFile(name);
+      file.unreadable = undefined;
       try {
         if (!stats.isFile()) throw new UserError(`${feedbackFolder}/${name} is not a file.`);
         if ((await file.lines.refresh(stats, { own: name === own })) !== 'same') changed = true;
       } catch (error) {
-        const sentence = fileError(`Cannot read ${feedbackFolder}/${name}`, error).message;
-        if (!file.problems.includes(sentence)) file.problems.push(sentence);
+        file.unreadable = fileError(`Cannot read ${feedbackFolder}/${name}`, error).message;
       }
     }
     return changed;
@@ -258,6 +264,10 @@ function choiceOf({ choice, responses }: PairEvent): number {
   if (choice === undefined) return choices.none;
   if (choice === 'tie' || choice === 'bothGood' || choice === 'bothBad') return choices[choice];
   return choice === responses[0] ? choices.low : choices.high;
+}
+
+function problemsOf({ unreadable, problems }: LogFile): string[] {
+  return unreadable === undefined ? problems : [unreadable, ...problems];
 }
 
 function readEvent(line: JsonLine): FeedbackEvent | 'newer' | 'unknown' {

@@ -47,7 +47,7 @@ export interface LineReader<Kind extends ScanKind> {
   unfinished(line: FileLine): boolean;
 }
 
-export interface LineScan<Kind extends ScanKind> {
+export interface LineOptions<Kind extends ScanKind> {
   /** What the lines are. */
   readonly kind: Kind;
   /** Scans of large files from before; absent: all is scanned. */
@@ -57,6 +57,12 @@ export interface LineScan<Kind extends ScanKind> {
 }
 
 export type Refreshed = 'same' | 'grown' | 'reset' | 'absent';
+
+/** Bytes that were read at one go. */
+interface Piece {
+  readonly length: number;
+  readonly digest: string;
+}
 
 /** A file that is being read. */
 interface Source<Kind extends ScanKind> {
@@ -78,7 +84,7 @@ interface Chunk<Kind extends ScanKind> {
   readonly last: boolean;
 }
 
-/** Read, scanned and taken at one go: 1,200 decisions, a few milliseconds. */
+/** Read, scanned and taken at one go: 600 decisions, a few milliseconds. */
 const chunkBytes = 2 ** 18;
 /** Scans of files with less are not kept: it is no work. */
 const muchBytes = 2 ** 20;
@@ -92,20 +98,22 @@ const [newline, carriageReturn] = [0x0a, 0x0d];
 export class LineFile<Kind extends ScanKind> {
   readonly path: string;
   readonly #reader: LineReader<Kind>;
-  readonly #scan: LineScan<Kind>;
+  readonly #options: LineOptions<Kind>;
   #identity = '';
   /** Bytes and lines that the reader got. */
   #known = 0;
   #lines = 0;
   /** The last of them was taken without its end. */
   #open = false;
+  /** It is too long, and its end is not there yet: what follows is only counted. */
+  #skipping = false;
   /** The known bytes, piece by piece as they were read. */
-  #pieces: { readonly length: number; readonly digest: string }[] = [];
+  #pieces: Piece[] = [];
 
-  constructor(path: string, reader: LineReader<Kind>, scan: LineScan<Kind>) {
+  constructor(path: string, reader: LineReader<Kind>, options: LineOptions<Kind>) {
     this.path = path;
     this.#reader = reader;
-    this.#scan = scan;
+    this.#options = options;
   }
 
   /** Reads what is new. `own`: what changed since the last time was appended by this process. */
@@ -131,11 +139,6 @@ export class LineFile<Kind extends ScanKind> {
     }
   }
 
-  /** Whether the file is as it was when it was last read. */
-  isAt(stats: Stats): boolean {
-    return identityOf(stats) === this.#identity;
-  }
-
   #absent(): Refreshed {
     if (this.#identity === '') return 'same';
     this.#reset();
@@ -147,6 +150,7 @@ export class LineFile<Kind extends ScanKind> {
     this.#known = 0;
     this.#lines = 0;
     this.#open = false;
+    this.#skipping = false;
     this.#pieces = [];
     this.#reader.reset();
   }
@@ -158,66 +162,71 @@ export class LineFile<Kind extends ScanKind> {
       const [byte] = await bytesAt(file, this.#known, Buffer.alloc(1));
       if (byte !== newline && byte !== carriageReturn) return false;
     }
-    let at = 0;
-    for (const { length, digest } of this.#pieces) {
+    const pieces: Piece[] = [];
+    for (let [at, k] = [0, 0]; k < this.#pieces.length; ) {
+      const together = piecesTogether(this.#pieces, k);
+      const length = together.reduce((sum, piece) => sum + piece.length, 0);
       const bytes = await bytesAt(file, at, Buffer.allocUnsafe(length));
-      if (digestOf(bytes) !== digest) return false;
+      let start = 0;
+      for (const piece of together) {
+        if (digestOf(bytes.subarray(start, start + piece.length)) !== piece.digest) return false;
+        start += piece.length;
+      }
+      pieces.push(together.length === 1 ? together[0] : { length, digest: digestOf(bytes) });
       at += length;
+      k += together.length;
     }
+    this.#pieces = pieces;
     return true;
   }
 
   async #read(file: FileHandle, size: number): Promise<void> {
-    const cache = this.#known === 0 && size >= muchBytes ? this.#scan.cache : undefined;
-    const source: Source<Kind> = { file, size, known: await this.#knownScans(cache), spare: [] };
+    const cache = this.#known === 0 && size >= muchBytes ? this.#options.cache : undefined;
+    const source: Source<Kind> = { file, size, known: await this.#knownScans(cache, size), spare: [] };
     const pieces: ScannedPiece<Kind>[] = [];
-    let [at, anew, skipping] = [this.#known, 0, false];
+    let [at, anew] = [this.#known, 0];
     for (let next: Promise<Chunk<Kind>> | undefined = this.#chunk(source, at); next !== undefined; ) {
       const { bytes, scanned, isKnown, last }: Chunk<Kind> = await next;
+      const start = at;
       at += bytes.length;
       // While this one is taken, the next one is read.
       next = last ? undefined : this.#chunk(source, at);
       next?.catch(() => undefined);
       if (scanned !== undefined) {
-        this.#takeLines(scanned, bytes, skipping);
-        skipping = false;
-        if (cache !== undefined) pieces.push({ length: bytes.length, scanned });
+        this.#takeLines(scanned, bytes);
+        if (cache !== undefined) pieces.push({ start, length: bytes.length, scanned });
         if (isKnown !== true) anew += bytes.length;
-      } else if (!last) {
-        // Its beginning is told once; the rest of it is only counted.
-        if (!skipping) this.#reader.line(new FileLine(this.#lines + 1, this.#known, bytes, 0, 200), true);
-        skipping = true;
-        this.#know(bytes.length, digestOf(bytes));
-      } else if (bytes.length > 0 && !skipping) {
+      } else if (this.#skipping || bytes.length > longestLine) {
+        this.#skip(bytes);
+      } else if (bytes.length > 0) {
         this.#takeUnfinished(bytes);
       }
-      if (this.#scan.keeps !== true) source.spare.push(bytes);
+      if (this.#options.keeps !== true) source.spare.push(bytes);
     }
-    if (anew >= muchBytes) cache?.save(this.path, this.#scan.kind, pieces);
+    if (anew >= muchBytes) cache?.save(this.path, this.#options.kind, pieces);
   }
 
-  async #knownScans(cache: ScanCache | undefined): Promise<Map<number, KnownPiece<Kind>>> {
-    const known = new Map<number, KnownPiece<Kind>>();
-    let at = 0;
-    for (const piece of (await cache?.load(this.path, this.#scan.kind)) ?? []) {
-      known.set(at, piece);
-      at += piece.length;
-    }
-    return known;
+  async #knownScans(cache: ScanCache | undefined, size: number): Promise<Map<number, KnownPiece<Kind>>> {
+    const pieces = (await cache?.load(this.path, this.#options.kind, size)) ?? [];
+    return new Map(pieces.map((piece) => [piece.start, piece]));
   }
 
   /** The bytes from `at` to the end of the last line that is there; a longer piece where there is none. */
   async #chunk(source: Source<Kind>, at: number): Promise<Chunk<Kind>> {
     const { file, size, known } = source;
     const before = known.get(at);
-    for (let wanted = before?.length ?? chunkBytes; ; wanted = Math.max(chunkBytes, 2 * wanted)) {
+    for (
+      let wanted = Math.min(before?.length ?? chunkBytes, 2 * longestLine);
+      ;
+      wanted = Math.max(chunkBytes, 2 * wanted)
+    ) {
       const length = Math.min(wanted, size - at);
       const bytes = await bytesAt(file, at, this.#buffer(source, at, length));
       const lines = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
       if (lines.length > 0) {
         const kept = lines.length === before?.length ? before.read() : undefined;
         const isKnown = kept?.digest === digestOf(lines);
-        const scanned = kept !== undefined && isKnown ? kept : scan(this.#scan.kind, lines);
+        const scanned = kept !== undefined && isKnown ? kept : scan(this.#options.kind, lines);
         return { bytes: lines, scanned, isKnown, last: at + lines.length >= size };
       }
       const last = bytes.length < length || at + length >= size;
@@ -227,7 +236,7 @@ export class LineFile<Kind extends ScanKind> {
 
   /** One that is free, or another. */
   #buffer({ size, spare }: Source<Kind>, at: number, length: number): Buffer {
-    if (this.#scan.keeps === true) return Buffer.allocUnsafeSlow(length);
+    if (this.#options.keeps === true) return Buffer.allocUnsafeSlow(length);
     const fitting = spare.findIndex(({ buffer }) => buffer.byteLength >= length);
     const memory =
       fitting === -1
@@ -236,22 +245,30 @@ export class LineFile<Kind extends ScanKind> {
     return Buffer.from(memory, 0, length);
   }
 
-  #takeLines(scanned: Scans[Kind], chunk: Buffer, skipping: boolean): void {
+  #takeLines(scanned: Scans[Kind], chunk: Buffer): void {
     const { starts, ends, plain, digest } = scanned;
     const reader = this.#reader;
     const begins = this.#known;
     // The end of a line that was taken before.
-    const isRest = skipping || this.#open;
+    const isRest = this.#skipping || this.#open;
     this.#open = false;
+    this.#skipping = false;
     for (let k = 0; k < starts.length; k++) {
       this.#lines++;
       if (k === 0 && isRest) continue;
       const [start, end] = [starts[k], ends[k]];
-      if (plain[k] === 1 && reader.scanned?.(scanned, k, begins + start, chunk) === true) continue;
       const tooLong = end - start > longestLine;
+      if (plain[k] === 1 && !tooLong && reader.scanned?.(scanned, k, begins + start, chunk) === true) continue;
       reader.line(new FileLine(this.#lines, begins + start, chunk, start, tooLong ? start + 200 : end), tooLong);
     }
     this.#know(chunk.length, digest);
+  }
+
+  /** A line that is too long: its beginning is told once; the rest of it is only counted. */
+  #skip(bytes: Buffer): void {
+    if (!this.#skipping) this.#reader.line(new FileLine(this.#lines + 1, this.#known, bytes, 0, 200), true);
+    this.#skipping = true;
+    if (bytes.length > 0) this.#know(bytes.length, digestOf(bytes));
   }
 
   #takeUnfinished(bytes: Buffer): void {
@@ -264,6 +281,14 @@ export class LineFile<Kind extends ScanKind> {
     this.#known += length;
     this.#pieces.push({ length, digest });
   }
+}
+
+/** Pieces from the k-th on that make a chunk: what was appended bit by bit is read at one go. */
+function piecesTogether(pieces: readonly Piece[], k: number): readonly Piece[] {
+  let length = pieces[k].length;
+  let end = k + 1;
+  while (end < pieces.length && length + pieces[end].length <= chunkBytes) length += pieces[end++].length;
+  return pieces.slice(k, end);
 }
 
 /** Fills the buffer with the bytes from `at` on; fewer where the file ends before. */

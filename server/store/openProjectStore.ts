@@ -301,6 +301,8 @@ class FileProjectStore implements ProjectStore {
     await this.#state.refresh({ own: file });
     const labels = this.#state.index.labelsOf(name);
     if (labels.rowOf(id) === -1) {
+      const why = this.#state.index.whyUnreadable(file);
+      if (why !== undefined) throw new UserError(`It was written, and counts once it can be read again. ${why}`);
       throw new UserError(`${refused}: another program has just replaced ${feedbackFolder}/${file}. Do it again.`);
     }
     const last = await this.#last(labels);

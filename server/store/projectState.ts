@@ -67,11 +67,12 @@ export class ProjectState {
   async refresh(options: { readonly own?: string; readonly pictures?: boolean } = {}): Promise<void> {
     await this.#refreshConfig();
     // At once: while one waits for the disk the other computes.
-    const [content] = await Promise.all([
+    const [content, index] = await Promise.allSettled([
       this.#content.refresh({ pictures: options.pictures }),
       this.index.refresh(options.own),
     ]);
-    if (content) this.#stale = true;
+    for (const part of [content, index]) if (part.status === 'rejected') throw part.reason;
+    if (content.status === 'fulfilled' && content.value) this.#stale = true;
     if (!this.#stale) return;
     await this.queue.restart(this.content, this.config.usable.compare, this.index.annotators.values());
     this.#stale = false;

@@ -1,8 +1,8 @@
-import { decisionsAreSound, type ScannedDecisions, scanDecisions } from './scannedDecisions.ts';
-import { linesAreSound, type ScannedLines, scanLines } from './scannedLines.ts';
-import { responsesAreSound, type ScannedResponses, scanResponses } from './scannedResponses.ts';
+import { type ScannedDecisions, scanDecisions } from './scannedDecisions.ts';
+import { type ScannedLines, scanLines } from './scannedLines.ts';
+import { type ScannedResponses, scanResponses } from './scannedResponses.ts';
 
-/** What is found in the lines of a file, by its kind. */
+/** What is found in the lines of a file, by what the file is. */
 export interface Scans {
   readonly lines: ScannedLines;
   readonly decisions: ScannedDecisions;
@@ -11,23 +11,13 @@ export interface Scans {
 
 export type ScanKind = keyof Scans;
 
-interface Scan<Kind extends ScanKind> {
-  scan(bytes: Buffer): Scans[Kind];
-  /** Whether this can be the scan of so many bytes: every place it names is there. */
-  isSound(scanned: Scans[Kind], length: number): boolean;
-}
-
-const scans: { readonly [Kind in ScanKind]: Scan<Kind> } = {
-  lines: { scan: scanLines, isSound: linesAreSound },
-  decisions: { scan: scanDecisions, isSound: decisionsAreSound },
-  responses: { scan: scanResponses, isSound: responsesAreSound },
+const scanners: { readonly [Kind in ScanKind]: (bytes: Buffer) => Scans[Kind] } = {
+  lines: scanLines,
+  decisions: scanDecisions,
+  responses: scanResponses,
 };
 
 /** @param bytes whole lines, with their ends */
 export function scan<Kind extends ScanKind>(kind: Kind, bytes: Buffer): Scans[Kind] {
-  return scans[kind].scan(bytes);
-}
-
-export function isSound<Kind extends ScanKind>(kind: Kind, scanned: Scans[Kind], length: number): boolean {
-  return scans[kind].isSound(scanned, length);
+  return scanners[kind](bytes);
 }

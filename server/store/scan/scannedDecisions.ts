@@ -1,6 +1,5 @@
-import { choices } from '../eventColumns.ts';
-import { arePlaces, linesAreSound, type ScannedLines, scanLines } from './scannedLines.ts';
-import { readWrittenLine } from './writtenLine.ts';
+import { placeIn, type ScannedLines, scanLines } from './scannedLines.ts';
+import { readWrittenLine, type WrittenDecision } from './writtenLine.ts';
 
 /** Lines of feedback/*.jsonl. Of those that are plain decisions, what WrittenDecision says, a column each. */
 export interface ScannedDecisions extends ScannedLines {
@@ -23,15 +22,13 @@ export interface ScannedDecisions extends ScannedLines {
 export function scanDecisions(bytes: Buffer): ScannedDecisions {
   const lines = scanLines(bytes);
   const count = lines.starts.length;
-  const names: string[] = [];
-  const scanned: ScannedDecisions = {
-    ...lines,
+  const names = new Map<string, number>();
+  const columns = {
     ids: new Uint32Array(4 * count),
     firsts: new Uint32Array(4 * count),
     seconds: new Uint32Array(4 * count),
     at: new Float64Array(count),
     annotators: new Uint8Array(count),
-    names,
     swapped: new Uint8Array(count),
     repeats: new Uint8Array(count),
     choices: new Uint8Array(count),
@@ -39,55 +36,30 @@ export function scanDecisions(bytes: Buffer): ScannedDecisions {
     scales: new Uint8Array(count),
     ms: new Uint32Array(count),
   };
-  for (let k = 0; k < count; k++) takeLine(scanned, names, bytes, k);
-  return scanned;
-}
-
-/** Whether this can be the scan of so many bytes. */
-export function decisionsAreSound(scanned: ScannedDecisions, length: number): boolean {
-  const count = scanned.starts.length;
-  const {
-    ids,
-    firsts,
-    seconds,
-    annotators,
-    names,
-    choices: chosen,
-    at,
-    swapped,
-    repeats,
-    strengths,
-    scales,
-    ms,
-  } = scanned;
-  return (
-    linesAreSound(scanned, length) &&
-    [ids, firsts, seconds].every((words) => words.length === 4 * count) &&
-    [at, annotators, swapped, repeats, chosen, strengths, scales, ms].every((column) => column.length === count) &&
-    names.every((name) => typeof name === 'string') &&
-    arePlaces(annotators, Math.max(1, names.length)) &&
-    arePlaces(chosen, Object.keys(choices).length)
-  );
-}
-
-function takeLine(scanned: ScannedDecisions, names: string[], bytes: Buffer, k: number): void {
-  const line = readWrittenLine(bytes, scanned.starts[k], scanned.ends[k]);
-  if (line === undefined) return;
-  let name = names.indexOf(line.annotator);
-  if (name === -1) name = names.push(line.annotator) - 1;
-  if (name > 255) return;
-  for (let word = 0; word < 4; word++) {
-    scanned.ids[4 * k + word] = line.id[word];
-    scanned.firsts[4 * k + word] = line.first[word];
-    scanned.seconds[4 * k + word] = line.second[word];
+  for (let k = 0; k < count; k++) {
+    const line = readWrittenLine(bytes, lines.starts[k], lines.ends[k]);
+    const name = line === undefined ? -1 : placeIn(names, line.annotator);
+    if (line === undefined || name === -1) continue;
+    takeLine(columns, k, line);
+    columns.annotators[k] = name;
+    lines.plain[k] = 1;
   }
-  scanned.at[k] = line.at;
-  scanned.annotators[k] = name;
-  scanned.swapped[k] = Number(line.swapped);
-  scanned.repeats[k] = Number(line.repeat);
-  scanned.choices[k] = line.choice;
-  scanned.strengths[k] = line.strength;
-  scanned.scales[k] = line.scale;
-  scanned.ms[k] = line.ms;
-  scanned.plain[k] = 1;
+  return { ...lines, ...columns, names: [...names.keys()] };
+}
+
+type Columns = Omit<ScannedDecisions, keyof ScannedLines | 'names'>;
+
+function takeLine(columns: Columns, k: number, line: WrittenDecision): void {
+  for (let word = 0; word < 4; word++) {
+    columns.ids[4 * k + word] = line.id[word];
+    columns.firsts[4 * k + word] = line.first[word];
+    columns.seconds[4 * k + word] = line.second[word];
+  }
+  columns.at[k] = line.at;
+  columns.swapped[k] = Number(line.swapped);
+  columns.repeats[k] = Number(line.repeat);
+  columns.choices[k] = line.choice;
+  columns.strengths[k] = line.strength;
+  columns.scales[k] = line.scale;
+  columns.ms[k] = line.ms;
 }

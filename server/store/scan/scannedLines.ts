@@ -25,22 +25,15 @@ export function scanLines(bytes: Buffer): ScannedLines {
   return { starts, ends, plain: new Uint8Array(found.length), digest: digestOf(bytes) };
 }
 
-/** Whether this can be the scan of so many bytes. */
-export function linesAreSound({ starts, ends, plain }: ScannedLines, length: number): boolean {
-  const count = starts.length;
-  return ends.length === count && plain.length === count && areRanges(starts, ends, length);
-}
-
-/** Whether all of these ranges lie within so many bytes. */
-export function areRanges(starts: Uint32Array, ends: Uint32Array, length: number): boolean {
-  for (let k = 0; k < starts.length; k++) if (starts[k] > ends[k] || ends[k] > length) return false;
-  return true;
-}
-
-/** Whether all are places in a list of so many. */
-export function arePlaces(places: Uint8Array | Uint32Array, count: number): boolean {
-  for (let k = 0; k < places.length; k++) if (places[k] >= count) return false;
-  return true;
+/** The place of a name among those that came before, of which a column of bytes can tell 256; −1: there are more. */
+export function placeIn(places: Map<string, number>, name: string): number {
+  let place = places.get(name);
+  if (place === undefined) {
+    if (places.size === 256) return -1;
+    place = places.size;
+    places.set(name, place);
+  }
+  return place;
 }
 
 export function digestOf(bytes: Buffer): string {

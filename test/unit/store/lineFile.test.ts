@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { LineFile } from '../../../server/store/lineFile.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -121,5 +121,46 @@ describe('a file of lines', () => {
     appendFileSync(file.path, 'c\n');
     assert.equal(await file.refresh(), 'grown');
     assert.deepEqual(file.got.slice(3), [`4@${5 + long} c`]);
+  });
+
+  it('a line over 8 MB is the same however it came: unfinished, bit by bit, or whole', async () => {
+    const long = 'x'.repeat(9 * 2 ** 20);
+    const whole = open(`a\n${long}${long}\nb\n`);
+    await whole.refresh();
+    const file = open(`a\n${long}`);
+    await file.refresh();
+    for (const more of [long, '\n', 'b\n']) {
+      appendFileSync(file.path, more);
+      assert.equal(await file.refresh(), 'grown');
+    }
+    assert.deepEqual(
+      file.got.map((line) => line.slice(0, 20)),
+      whole.got.map((line) => line.slice(0, 20)),
+    );
+  });
+
+  it('what was appended bit by bit is looked at whole when another program appends', async () => {
+    const file = open('a\n');
+    await file.refresh();
+    for (let k = 0; k < 3000; k++) {
+      appendFileSync(file.path, `${k}\n`);
+      await file.refresh({ own: true });
+    }
+    appendFileSync(file.path, 'foreign\n');
+    assert.equal(await file.refresh(), 'grown');
+    assert.equal(file.got.length, 3002);
+    const bytes = readFileSync(file.path);
+    for (const at of [0, 5, bytes.length >> 1, bytes.length - 12]) {
+      const changed = Buffer.from(bytes);
+      changed[at] = 0x7a;
+      writeFileSync(file.path, changed);
+      assert.equal(await file.refresh(), 'reset', `byte ${at}`);
+      writeFileSync(file.path, bytes);
+      assert.equal(await file.refresh(), 'reset');
+      appendFileSync(file.path, 'own\n');
+      await file.refresh({ own: true });
+      writeFileSync(file.path, bytes);
+      await file.refresh();
+    }
   });
 });

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import {
   appendFileSync,
   copyFileSync,
@@ -6,7 +7,9 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +30,8 @@ describe('scans that are kept', () => {
     return folder;
   };
 
+  const home = () => join(temporary.path, 'home-of-this-person');
+
   /** A file of responses in a project of its own, over a megabyte. */
   function project(count = 6000) {
     const folder = newFolder();
@@ -40,7 +45,7 @@ describe('scans that are kept', () => {
   /** Everything that a reader of the file gets: ids of rows, and lines that are left to the parser. */
   async function read({ folder, path }: { folder: string; path: string }): Promise<string[]> {
     const got: string[] = [];
-    const cache = new ScanCache(folder);
+    const cache = new ScanCache(folder, home());
     const lines = new LineFile<'responses'>(
       path,
       {
@@ -60,11 +65,11 @@ describe('scans that are kept', () => {
   }
 
   async function loaded(cache: ScanCache, path: string) {
-    const pieces = await cache.load(path, 'responses');
-    return pieces.map(({ length, read }) => {
+    const pieces = await cache.load(path, 'responses', statSync(path).size);
+    return pieces.map(({ start, length, read }) => {
       const scanned = read();
       assert.ok(scanned !== undefined);
-      return { length, scanned };
+      return { start, length, scanned };
     });
   }
 
@@ -81,11 +86,11 @@ describe('scans that are kept', () => {
     assert.equal(statSync(own.file()).mtimeMs, written);
 
     // They are used: another id that is kept for the same bytes is believed.
-    const cache = new ScanCache(own.folder);
-    const [{ length, scanned }, ...rest] = await loaded(cache, own.path);
+    const cache = new ScanCache(own.folder, home());
+    const [{ scanned, ...place }, ...rest] = await loaded(cache, own.path);
     assert.ok(rest.length > 1);
     const ids = `${'0'.repeat(32)}${scanned.ids.slice(32)}`;
-    cache.save(own.path, 'responses', [{ length, scanned: { ...scanned, ids } }, ...rest]);
+    cache.save(own.path, 'responses', [{ ...place, scanned: { ...scanned, ids } }, ...rest]);
     await cache.close();
     const [believed, ...others] = await read(own);
     assert.match(believed, /^0 0{32} m0$/);
@@ -129,26 +134,78 @@ describe('scans that are kept', () => {
     assert.deepEqual(await read(own), first);
   });
 
-  it('that name places which are not there are not used', async () => {
+  it('of somebody else are not believed', async () => {
+    const [own, other] = [project(), temporary.write('home', '')];
+    const first = await read(own);
+    // Another person's key, and the same project: every record is whole, and says something else.
+    const theirs = new ScanCache(own.folder, `${other}-theirs`);
+    const pieces = (await loaded(new ScanCache(own.folder, home()), own.path)).map(({ scanned, ...place }) => {
+      const textEnds = scanned.textEnds.map((end) => end - 1);
+      return { ...place, scanned: { ...scanned, textEnds, ids: '0'.repeat(scanned.ids.length) } };
+    });
+    theirs.save(own.path, 'responses', pieces);
+    await theirs.close();
+    assert.equal((await loaded(theirs, own.path)).length, pieces.length, 'they are whole for whoever kept them');
+    assert.deepEqual(await read(own), first);
+  });
+
+  it('that are no file, or too large for what they are of, are not read', async () => {
     const own = project();
     const first = await read(own);
-    const cache = new ScanCache(own.folder);
-    const [{ length, scanned }] = await loaded(cache, own.path);
-    const wrong = [
-      { textEnds: scanned.textEnds.map(() => length + 1) },
-      { promptOf: scanned.promptOf.map(() => scanned.prompts.length) },
-      { modelOf: scanned.modelOf.map(() => 200) },
-      { ids: scanned.ids.slice(1) },
-      { ends: scanned.ends.slice(1) },
-      { prompts: [] },
-    ];
-    for (const change of wrong) {
-      cache.save(own.path, 'responses', [{ length, scanned: { ...scanned, ...change } }]);
-      await cache.close();
-      const [piece] = await cache.load(own.path, 'responses');
-      assert.equal(piece.read(), undefined, Object.keys(change)[0]);
+    const file = own.file();
+    const bytes = readFileSync(file);
+    rmSync(file);
+    if (process.platform !== 'win32') {
+      symlinkSync('/dev/zero', file);
       assert.deepEqual(await read(own), first);
+      rmSync(file, { force: true });
     }
+    writeFileSync(file, Buffer.concat([bytes, Buffer.alloc(2 * statSync(own.path).size)]));
+    assert.deepEqual(await new ScanCache(own.folder, home()).load(own.path, 'responses', statSync(own.path).size), []);
+    // A length that is no number of bytes.
+    writeFileSync(file, bytes);
+    const wrong = Buffer.from(bytes);
+    for (const length of [0.5, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      wrong.writeDoubleLE(length, 32 + 16);
+      writeFileSync(file, wrong);
+      assert.deepEqual(await read(own), first, `${length}`);
+    }
+  });
+
+  it('behind a line that is too long are used all the same', async () => {
+    const own = project();
+    const long = `${'x'.repeat(17 * 2 ** 20)}\n`;
+    writeFileSync(own.path, long + readFileSync(own.path, 'latin1'));
+    const first = await read(own);
+    const written = statSync(own.file()).mtimeMs;
+    assert.deepEqual(await read(own), first);
+    assert.equal(statSync(own.file()).mtimeMs, written);
+    assert.ok((await loaded(new ScanCache(own.folder, home()), own.path)).length > 2);
+  });
+
+  it('say of the same bytes what they have always said: where this changes, the version of the cache does', () => {
+    const decision = [
+      '{"v":1,"id":"0f8fad5b-d9cb-469f-a165-70867728950e","at":"2026-01-31T12:00:00.000Z","annotator":"ann"',
+      `"event":"decide","prompt":"${'1'.repeat(32)}","responses":["${'2'.repeat(32)}","${'a'.repeat(32)}"]`,
+      `"shown":["${'a'.repeat(32)}","${'2'.repeat(32)}"],"choice":"${'a'.repeat(32)}","strength":2,"scale":4`,
+      '"aspects":{},"comment":"","ms":1500,"app":"0.1.0"}',
+    ].join(',');
+    const said = (kind: 'decisions' | 'responses', text: string) =>
+      createHash('sha256')
+        .update(JSON.stringify(scan(kind, Buffer.from(`${text}\nno row\n`))))
+        .digest('hex')
+        .slice(0, 16);
+    assert.deepEqual(
+      [
+        ...scan('decisions', Buffer.from(`${decision}\n`)).plain,
+        ...scan('responses', Buffer.from(`${row(1)}\n`)).plain,
+      ],
+      [1, 1],
+    );
+    assert.deepEqual(
+      [said('decisions', decision), said('responses', row(1))],
+      ['21065d3cd257d803', '912770fe0b4c5d7a'],
+    );
   });
 
   it('of small files are not kept', async () => {
@@ -159,17 +216,17 @@ describe('scans that are kept', () => {
 
   it('are of one kind', async () => {
     const folder = newFolder();
-    const cache = new ScanCache(folder);
+    const cache = new ScanCache(folder, home());
     const bytes = Buffer.from('{}\n');
-    cache.save('a', 'lines', [{ length: 3, scanned: scan('lines', bytes) }]);
+    cache.save('a', 'lines', [{ start: 0, length: 3, scanned: scan('lines', bytes) }]);
     await cache.close();
-    const [piece] = await cache.load('a', 'lines');
+    const [piece] = await cache.load('a', 'lines', 1e6);
     assert.deepEqual(piece.read()?.ends, Uint32Array.of(2));
-    assert.equal((await cache.load('a', 'decisions')).length, 0);
+    assert.equal((await cache.load('a', 'decisions', 1e6)).length, 0);
     const scans = join(folder, '.palate', 'cache', 'scans');
     const [name] = readdirSync(scans);
     copyFileSync(join(scans, name), join(scans, name.replace('lines', 'decisions')));
-    const [other] = await cache.load('a', 'decisions');
+    const [other] = await cache.load('a', 'decisions', 1e6);
     assert.equal(other.read(), undefined);
   });
 });

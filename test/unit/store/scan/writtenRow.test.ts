@@ -37,12 +37,12 @@ interface Read {
 /** Undefined: it was left to the parser. */
 function scanned(line: Buffer): Read | undefined {
   const bytes = Buffer.concat([line, Buffer.from('\n')]);
-  const { plain, ids, prompts, promptOf, textStarts, textEnds, finished, models, modelOf } = scan('responses', bytes);
+  const { plain, ids, textStarts, textEnds, finished, models, modelOf, ...rest } = scan('responses', bytes);
   if (plain[0] !== 1) return undefined;
-  const { id: promptId, content } = prompts[promptOf[0]];
-  const read = { promptId, prompt: content, id: ids, text: jsonTextAt(bytes, textStarts[0], textEnds[0]) };
+  const prompt = jsonTextAt(bytes, rest.promptStarts[0], rest.promptEnds[0]);
+  const read = { promptId: rest.promptIds, prompt, id: ids, text: jsonTextAt(bytes, textStarts[0], textEnds[0]) };
   const model = models[modelOf[0]];
-  return { ...read, finished: finished[0] === 1, ...(model === null ? {} : { model }) };
+  return { ...read, finished: finished[0] === 1, ...(model === '' ? {} : { model }) };
 }
 
 function parsed(line: Buffer): Read {
@@ -96,6 +96,19 @@ describe('a row of responses as the store writes it', () => {
     const line = (completion: string) => Buffer.from(JSON.stringify({ prompt: 'a', completion }));
     assert.ok(readAlike(line('x'.repeat(200_000))));
     for (const text of ['', ' ', '\n', 'x'.repeat(200_001)]) assert.equal(readAlike(line(text)), false);
+  });
+});
+
+describe('rows that name many models', () => {
+  it('are left to the parser from the 256th model on', () => {
+    const lines = Array.from({ length: 20_000 }, (_, k) =>
+      JSON.stringify({ prompt: 'a', completion: `b${k}`, model: `m${k}` }),
+    );
+    const { plain, models, modelOf } = scan('responses', Buffer.from(`${lines.join('\n')}\n`));
+    const count = 255;
+    assert.deepEqual([models.length, models[1], models[count]], [count + 1, 'm0', `m${count - 1}`]);
+    assert.deepEqual([...plain.slice(0, count + 2)].lastIndexOf(1), count - 1);
+    assert.equal(modelOf[count - 1], count);
   });
 });
 
