@@ -57,8 +57,14 @@ export interface Network {
   layerModules(layer: number): [module: string, shape: [number, number]][];
   /** Frozen tables that graphs read beside the weights, by the name of their input. */
   tables(): Record<string, Float32Array>;
+  /** What they take. */
+  readonly tableBytes: number;
+  /** What a layer's norms read beyond the two that every family has, in floats a token; absent: nothing. */
+  readonly addedNormFloats?: number;
   /** What the first layer reads: [B·T, D]. */
   embed(context: NetworkContext, tokens: Tokens): Tensor;
+  /** How many tokens, itself included, a token attends to in a layer; absent or undefined: all that came before. */
+  window?(layer: number): number | undefined;
   /** The layers of one graph; what they share is built here, once. */
   block(context: NetworkContext, tokens: Tokens): Block;
   /** The norm after the last layer: [N, D] → [N, D]. */

@@ -28,6 +28,7 @@ export function gpt2(config: Gpt2Config): Network {
     embeddingName,
     layerModules,
     tables: () => ({}),
+    tableBytes: 0,
     weightShapes() {
       const both = (module: string, shape: number[]): [string, number[]][] => [
         [`${module}.weight`, shape],

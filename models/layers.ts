@@ -71,6 +71,12 @@ export function norm(context: NetworkContext, x: Tensor, module: string, epsilon
   return context.ops.rmsNorm(x, baseVector(context, `${module}.weight`, x.shape[1] as number), epsilon);
 }
 
+/** The same where the file's weight is what is added to 1 (Gemma): x [N, D] → [N, D]. */
+export function shiftedNorm(context: NetworkContext, x: Tensor, module: string, epsilon: number): Tensor {
+  const { ops } = context;
+  return ops.rmsNorm(x, ops.add(baseVector(context, `${module}.weight`, x.shape[1] as number), 1), epsilon);
+}
+
 /** Layer norm (Ba et al. 2016) with the gain `${module}.weight` and the bias `${module}.bias`: x [N, D] → [N, D]. */
 export function layerNorm(context: NetworkContext, x: Tensor, module: string, epsilon: number): Tensor {
   const width = x.shape[1] as number;
@@ -78,13 +84,19 @@ export function layerNorm(context: NetworkContext, x: Tensor, module: string, ep
   return context.ops.layerNorm(x, gain, bias, epsilon);
 }
 
-/** The gated feed-forward layer, down(SiLU(gate(x)) · up(x)) (Shazeer 2020): x [N, D] → [N, D]. */
-export function gatedFeedForward(context: NetworkContext, x: Tensor, module: string, feedForward: number): Tensor {
+/** The gated feed-forward layer, down(activation(gate(x)) · up(x)) (Shazeer 2020): x [N, D] → [N, D]. */
+export function gatedFeedForward(
+  context: NetworkContext,
+  x: Tensor,
+  module: string,
+  feedForward: number,
+  activation: 'silu' | 'gelu' = 'silu',
+): Tensor {
   const { ops } = context;
   const width = x.shape[1] as number;
   const gate = linear(context, x, `${module}.gate_proj`, [feedForward, width]); // [N, F]
   const up = linear(context, x, `${module}.up_proj`, [feedForward, width]); // [N, F]
-  return linear(context, ops.mul(ops.silu(gate), up), `${module}.down_proj`, [width, feedForward]);
+  return linear(context, ops.mul(ops[activation](gate), up), `${module}.down_proj`, [width, feedForward]);
 }
 
 /** Added to scores that must not be attended to; finite, so that no row of a softmax is NaN. */
@@ -107,8 +119,8 @@ export function groupedAttention(ops: OpBuilder, query: Tensor, key: Tensor, val
 
 /**
  * Attention of T new tokens to a cache and to themselves; the batch and the cache's length are named dimensions.
- * query [B, H, T, E], key and value [B, K, T, E], past key [B, K, E, S] and value [B, K, S, E]; past mask [B, 1, 1, S] and
- * mask [1, 1, T, T] (none for T = 1) hold 0 or `masked` → [B, H, T, E]. The softmax is taken over both parts without
+ * query [B, H, T, E], key and value [B, K, T, E], past key [B, K, E, S] and value [B, K, S, E]; past mask [B, 1, 1, S],
+ * or [B, 1, H/K·T, S] where it differs between tokens, and mask [1, 1, T, T] (none for T = 1) hold 0 or `masked` → [B, H, T, E]. The softmax is taken over both parts without
  * joining them.
  */
 export function cachedAttention(

@@ -43,11 +43,13 @@ export function llama(config: LlamaConfig): Network {
     linearModules: llamaModules,
     embeddingName,
     weightShapes: () => llamaShapes(config),
-    layerModules: (layer) => llamaModules.map((module) => [moduleName(layer, module), moduleShape(config, module)]),
+    layerModules: (layer) =>
+      llamaModules.map((module) => [llamaModuleName(layer, module), llamaModuleShape(config, module)]),
     tables() {
       const { cos, sin } = rotaryTables(config);
       return { [rotaryNames.cos]: cos, [rotaryNames.sin]: sin };
     },
+    tableBytes: rotaryBytes(config),
     embed: (context, { ids }) => context.ops.embedding(baseMatrix(context, embeddingName, [vocabulary, width]), ids),
     block(context, tokens) {
       const angles = rotaryAngles(context.ops, config, tokens);
@@ -57,7 +59,8 @@ export function llama(config: LlamaConfig): Network {
   };
 }
 
-function moduleName(layer: number, module: LinearModule): string {
+/** The whole name of a layer's linear module. */
+export function llamaModuleName(layer: number, module: LinearModule): string {
   const folder = ['gate_proj', 'up_proj', 'down_proj'].includes(module) ? 'mlp' : 'self_attn';
   return `model.layers.${layer}.${folder}.${module}`;
 }
@@ -69,9 +72,9 @@ function llamaShapes(config: LlamaConfig): [name: string, shape: number[]][] {
     const at = `model.layers.${layer}`;
     shapes.push([`${at}.input_layernorm.weight`, [width]]);
     for (const module of llamaModules) {
-      const name = moduleName(layer, module);
-      shapes.push([`${name}.weight`, moduleShape(config, module)]);
-      if (hasBias(config, module)) shapes.push([`${name}.bias`, [moduleShape(config, module)[0]]]);
+      const name = llamaModuleName(layer, module);
+      shapes.push([`${name}.weight`, llamaModuleShape(config, module)]);
+      if (hasBias(config, module)) shapes.push([`${name}.bias`, [llamaModuleShape(config, module)[0]]]);
     }
     if (config.headNorms) {
       for (const part of ['q_norm', 'k_norm']) shapes.push([`${at}.self_attn.${part}.weight`, [config.headWidth]]);
@@ -83,14 +86,14 @@ function llamaShapes(config: LlamaConfig): [name: string, shape: number[]][] {
   return shapes;
 }
 
-type LinearModule = (typeof llamaModules)[number];
+export type LinearModule = (typeof llamaModules)[number];
 
 function hasBias({ attentionBias }: LlamaConfig, module: LinearModule): boolean {
   return attentionBias?.includes(module.slice(0, -'_proj'.length)) ?? false;
 }
 
 /** [out, in] of a linear module. */
-function moduleShape(config: LlamaConfig, module: LinearModule): [number, number] {
+export function llamaModuleShape(config: DecoderShape, module: LinearModule): [number, number] {
   const { width, heads, keyValueHeads, headWidth, feedForward } = config;
   switch (module) {
     case 'q_proj':
@@ -108,6 +111,9 @@ function moduleShape(config: LlamaConfig, module: LinearModule): [number, number
   }
 }
 
+/** What the angles of rotary positions follow from. */
+export type RotaryShape = Pick<LlamaConfig, 'headWidth' | 'maxPositions' | 'ropeTheta' | 'ropeScaling'>;
+
 /** Names of the frozen tables cos and sin, [maxPositions, E/2], that `rotaryTables` fills. */
 export const rotaryNames = { cos: 'rotary.cos', sin: 'rotary.sin' } as const;
 
@@ -115,7 +121,7 @@ export const rotaryNames = { cos: 'rotary.cos', sin: 'rotary.sin' } as const;
  * cos and sin of position · theta^(−2k/E) (Su et al. 2021), each frequency divided as the scaling says: each
  * [maxPositions, E/2] row by row.
  */
-export function rotaryTables(config: LlamaConfig): { cos: Float32Array; sin: Float32Array } {
+export function rotaryTables(config: RotaryShape): { cos: Float32Array; sin: Float32Array } {
   const half = config.headWidth / 2;
   const divisors = rotaryDivisors(config);
   const frequencies = divisors.map((divisor, k) => config.ropeTheta ** (-k / half) / divisor);
@@ -131,8 +137,17 @@ export function rotaryTables(config: LlamaConfig): { cos: Float32Array; sin: Flo
   return { cos, sin };
 }
 
+/** What those two take. */
+export function rotaryBytes({ maxPositions, headWidth }: RotaryShape): number {
+  return maxPositions * headWidth * 4;
+}
+
 /** What the scaling divides the frequency of each pair by, [E/2]. */
-export function rotaryDivisors({ headWidth, ropeTheta, ropeScaling: scaling }: LlamaConfig): readonly number[] {
+export function rotaryDivisors({
+  headWidth,
+  ropeTheta,
+  ropeScaling: scaling,
+}: Omit<RotaryShape, 'maxPositions'>): readonly number[] {
   if (scaling?.type === 'factors') return scaling.factors;
   const half = headWidth / 2;
   if (scaling?.type !== 'llama3') return new Array<number>(half).fill(scaling?.factor ?? 1);
@@ -144,7 +159,8 @@ export function rotaryDivisors({ headWidth, ropeTheta, ropeScaling: scaling }: L
   });
 }
 
-interface Angles {
+/** What queries and keys are rotated by, each [B, 1, T, E/2]. */
+export interface Angles {
   readonly cos: Tensor;
   readonly sin: Tensor;
 }
@@ -159,7 +175,7 @@ function decoderLayer(context: NetworkContext, config: LlamaConfig, { batch, tim
     const at = `model.layers.${layer}`;
     const apply = (input: Tensor, module: 'q_proj' | 'k_proj' | 'v_proj' | 'o_proj') => {
       const options = { bias: hasBias(config, module) };
-      return linear(context, input, `${at}.self_attn.${module}`, moduleShape(config, module), options);
+      return linear(context, input, `${at}.self_attn.${module}`, llamaModuleShape(config, module), options);
     };
     const rotated = (flat: Tensor, module: 'q_norm' | 'k_norm', count: number) => {
       const normed = config.headNorms ? headNorm(context, config, flat, `${at}.self_attn.${module}`) : flat;
@@ -179,17 +195,28 @@ function decoderLayer(context: NetworkContext, config: LlamaConfig, { batch, tim
 
 /** Each head's own norm, with one gain for all: [N, H·E] → [N·H, E]. */
 function headNorm(context: NetworkContext, { headWidth, normEpsilon }: LlamaConfig, x: Tensor, module: string): Tensor {
+  return norm(context, headRows(context.ops, x, headWidth), module, normEpsilon);
+}
+
+/** A row for each head: [N, H·E] → [N·H, E]. */
+export function headRows(ops: OpBuilder, x: Tensor, headWidth: number): Tensor {
   const [rows, width] = x.shape;
   const heads = (width as number) / headWidth;
   const all = typeof rows === 'number' ? rows * heads : `${rows}·${heads}`;
-  return norm(context, context.ops.reshape(x, [all, headWidth]), module, normEpsilon);
+  return ops.reshape(x, [all, headWidth]);
 }
 
-function rotaryAngles(ops: OpBuilder, config: LlamaConfig, { positions, batch, time }: Tokens): Angles {
+/** The rows of the tables `names` at the positions of a graph's tokens. */
+export function rotaryAngles(
+  ops: OpBuilder,
+  config: Pick<RotaryShape, 'headWidth' | 'maxPositions'>,
+  { positions, batch, time }: Tokens,
+  names: { readonly cos: string; readonly sin: string } = rotaryNames,
+): Angles {
   const half = config.headWidth / 2;
   const rows = (name: string) => {
     const table = ops.input(name, [config.maxPositions, half]);
     return ops.reshape(ops.gatherRows(table, positions), [batch, 1, time, half]);
   };
-  return { cos: rows(rotaryNames.cos), sin: rows(rotaryNames.sin) };
+  return { cos: rows(names.cos), sin: rows(names.sin) };
 }

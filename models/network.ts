@@ -1,14 +1,16 @@
-import type { Attend, Network } from './decoder.ts';
+import type { Attend, Network, Tokens } from './decoder.ts';
+import { type GemmaConfig, gemma } from './gemma.ts';
 import { type Gpt2Config, gpt2, gpt2Modules } from './gpt2.ts';
 import { baseMatrix, cachedAttention, groupedAttention, masked, type NetworkContext } from './layers.ts';
 import { type LlamaConfig, llama, llamaModules } from './llama.ts';
 import type { Matrix, OpBuilder, Tensor } from './ops.ts';
 
 /** A model of any family. Only `networkOf` looks which. */
-export type ModelConfig = LlamaConfig | Gpt2Config;
+export type ModelConfig = LlamaConfig | Gpt2Config | GemmaConfig;
 
 export function networkOf(config: ModelConfig): Network {
-  return config.family === 'gpt2' ? gpt2(config) : llama(config);
+  if (config.family === undefined) return llama(config);
+  return config.family === 'gpt2' ? gpt2(config) : gemma(config);
 }
 
 /** The modules that LoRA can adapt, of all families. */
@@ -56,8 +58,9 @@ export function hiddenStates(
   const [batch, time] = inputs.segments.shape as number[];
   const tokens = { ids: inputs.ids, positions: inputs.positions, batch, time };
   const block = network.block(context, tokens);
-  const mask = segmentMask(ops, inputs.segments);
-  const attend: Attend = (query, key, value) => groupedAttention(ops, query, key, value, mask);
+  const maskOf = remembered((window) => segmentMask(ops, inputs.segments, window));
+  const masks = layersOf(config, (layer) => maskOf(network.window?.(layer)));
+  const attend: Attend = (query, key, value, layer) => groupedAttention(ops, query, key, value, masks[layer]);
   let x = network.embed(context, tokens); // [B·T, D]
   for (let layer = 0; layer < config.layers; layer++) {
     const run = (input: Tensor) => block(input, layer, attend);
@@ -76,7 +79,7 @@ export const cacheNames = (layer: number) => ({
 
 /**
  * T new tokens of each row against a cache, for generation: batch and cache length are named dimensions. Inputs are ids
- * and positions [B·T], `pastMask` [B, 1, 1, S] (0 or `masked`), a key [B, K, E, S] and a value [B, K, S, E] a layer, and
+ * and positions [B·T], `pastMask` [B, 1, 1, S] (0 or `masked`), where a layer has a window `pastPositions` [1, 1, 1, S], a key [B, K, E, S] and a value [B, K, S, E] a layer, and
  * `last` [R], the flat indices of the tokens that are asked about. Gives their hidden states [R, D], and each layer's new
  * key and value [B, K, T, E] under `cacheNames`.
  */
@@ -94,18 +97,23 @@ export function decodeStates(
   const tokens = { ids, positions, batch: 'batch', time };
   const block = network.block(context, tokens);
   const pastMask = ops.input('pastMask', ['batch', 1, 1, 'past']);
-  const mask = time === 1 ? undefined : causalMask(ops, time);
+  const groups = config.heads / keyValueHeads;
+  const maskOf = remembered((window) => ({
+    past: window === undefined ? pastMask : pastWindow(ops, tokens, pastMask, window, groups),
+    own: time === 1 ? undefined : causalMask(ops, time, window),
+  }));
   const cache: Record<string, Tensor> = {};
   const attend: Attend = (query, key, value, layer) => {
     const names = cacheNames(layer);
+    const mask = maskOf(network.window?.(layer));
     cache[names.key] = key;
     cache[names.value] = value;
     const before = {
       key: ops.input(names.pastKey, ['batch', keyValueHeads, headWidth, 'past']),
       value: ops.input(names.pastValue, ['batch', keyValueHeads, 'past', headWidth]),
-      mask: pastMask,
+      mask: mask.past,
     };
-    return cachedAttention(ops, query, { key, value }, before, mask);
+    return cachedAttention(ops, query, { key, value }, before, mask.own);
   };
   let x = network.embed(context, tokens);
   for (let layer = 0; layer < config.layers; layer++) x = block(x, layer, attend);
@@ -113,19 +121,57 @@ export function decodeStates(
   return { hidden: network.finalNorm(context, last), cache };
 }
 
-/** 0 where token i may attend to token j (same segment, j ≤ i), `masked` elsewhere: segments [B, T] → [B, 1, T, T]. */
-function segmentMask(ops: OpBuilder, segments: Tensor): Tensor {
+/** One value for each window, made when it is first asked for. */
+function remembered<Value>(make: (window: number | undefined) => Value): (window: number | undefined) => Value {
+  const made = new Map<number | undefined, Value>();
+  return (window) => {
+    const known = made.get(window) ?? make(window);
+    made.set(window, known);
+    return known;
+  };
+}
+
+function layersOf<Value>({ layers }: ModelConfig, make: (layer: number) => Value): Value[] {
+  return Array.from({ length: layers }, (_, layer) => make(layer));
+}
+
+/**
+ * 0 where token i may attend to token j (same segment, j ≤ i, within the window), `masked` elsewhere: segments [B, T] →
+ * [B, 1, T, T]. Tokens of a segment lie next to each other, so that places differ as positions do.
+ */
+function segmentMask(ops: OpBuilder, segments: Tensor, window: number | undefined): Tensor {
   const [batch, time] = segments.shape as number[];
   const same = ops.equal(ops.reshape(segments, [batch, 1, time, 1]), ops.reshape(segments, [batch, 1, 1, time]));
-  return ops.where(ops.and(same, notAfter(ops, time)), 0, masked);
+  return ops.where(ops.and(same, reached(ops, time, window)), 0, masked);
 }
 
 /** The same without segments: [1, 1, T, T]. */
-function causalMask(ops: OpBuilder, time: number): Tensor {
-  return ops.where(notAfter(ops, time), 0, masked);
+function causalMask(ops: OpBuilder, time: number, window: number | undefined): Tensor {
+  return ops.where(reached(ops, time, window), 0, masked);
 }
 
-function notAfter(ops: OpBuilder, time: number): Tensor {
-  const order = Array.from({ length: time }, (_, k) => k);
-  return ops.greaterEqual(ops.constant(order, [1, 1, time, 1], 'int32'), ops.constant(order, [1, 1, 1, time], 'int32'));
+/** Whether j ≤ i, and i − j < window where there is one: [1, 1, T, T]. */
+function reached(ops: OpBuilder, time: number, window = time): Tensor {
+  const row = (first: number) => Array.from({ length: time }, (_, k) => first + k);
+  const places = ops.constant(row(0), [1, 1, time, 1], 'int32');
+  const past = ops.greaterEqual(places, ops.constant(row(0), [1, 1, 1, time], 'int32'));
+  if (window >= time) return past;
+  return ops.and(past, ops.less(places, ops.constant(row(window), [1, 1, 1, time], 'int32')));
+}
+
+/**
+ * The mask of a cache, with what lies before each new token's window masked too: [B, 1, 1, S] → [B, 1, T, S], and for
+ * T > 1 the T rows once for each of the `groups` query heads that share a key, [B, 1, H/K·T, S].
+ */
+function pastWindow(
+  ops: OpBuilder,
+  { positions, batch, time }: Tokens,
+  pastMask: Tensor,
+  window: number,
+  groups: number,
+): Tensor {
+  const places = ops.reshape(ops.toFloat(positions), [batch, 1, time, 1]);
+  const distance = ops.sub(places, ops.input('pastPositions', [1, 1, 1, 'past'])); // [B, 1, T, S]
+  const mask = ops.add(ops.where(ops.less(distance, window), 0, masked), pastMask);
+  return time === 1 || groups === 1 ? mask : ops.concat(new Array<Tensor>(groups).fill(mask), 2);
 }

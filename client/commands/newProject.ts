@@ -41,7 +41,7 @@ async function pickModel(): Promise<string | undefined> {
     },
     {
       label: t('A GGUF file…'),
-      detail: t('A model that is on this machine: of the Llama family, or GPT-2.'),
+      detail: t('A model that is on this machine: of the families Llama, Gemma or GPT-2.'),
       model: () => pickPath({ canSelectFiles: true, filters: { GGUF: ['gguf'] } }),
     },
     {

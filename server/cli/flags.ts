@@ -19,7 +19,7 @@ const modelText = (help: string) => ({
 });
 export const modelFlag = required(
   modelText(
-    'the base model: a GGUF file or a Hugging Face folder of the Llama family or GPT-2, or a name of `palate model list`',
+    'the base model: a GGUF file or a Hugging Face folder of the families Llama, Gemma or GPT-2, or a name of `palate model list`',
   ),
 );
 /** Where a project will do instead. */

@@ -20,7 +20,7 @@ export const projectConfig = v.strictObject({
   $schema: optionalSetting('Where the schema of this file lies.', v.string()),
   version: v.pipe(v.literal(projectVersion), v.description('Of this file. 1 is the only one.')),
   model: setting(
-    '"embedded", a GGUF file or Hugging Face folder of the Llama family or GPT-2 relative to palate.json, or a name that `palate model list` shows: org/name.',
+    '"embedded", a GGUF file or Hugging Face folder of the families Llama, Gemma or GPT-2 relative to palate.json, or a name that `palate model list` shows: org/name.',
     v.pipe(v.string(), v.nonEmpty()),
     embeddedModel,
   ),

@@ -90,6 +90,7 @@ const builds: Record<string, { model: ModelConfig; build: Build }> = {
 
 const small = { ...config, layers: 1, width: 16, feedForward: 24 };
 const { ropeTheta: _, ...decoder } = small;
+const gemma = { ...small, headWidth: 4 };
 const variants: Readonly<Record<string, ModelConfig>> = {
   'biases of q, k and v': { ...small, attentionBias: 'qkv' },
   'every bias of the attention, scaled positions': {
@@ -98,6 +99,15 @@ const variants: Readonly<Record<string, ModelConfig>> = {
     ropeScaling: { type: 'linear', factor: 3 },
   },
   'norms of heads wider than their share': { ...small, headWidth: 8, headNorms: true },
+  'what Gemma has': { ...gemma, family: 'gemma', keyValueHeads: 1, queryScalar: 4, tiedEmbedding: true },
+  'what Gemma 3 has': {
+    ...gemma,
+    layers: 2,
+    family: 'gemma3',
+    queryScalar: 6,
+    ropeScaling: { type: 'linear', factor: 2 },
+    local: { layers: [0], window: 3, ropeTheta: 100 },
+  },
   'what GPT-2 has': { ...decoder, family: 'gpt2', keyValueHeads: 4, headWidth: 4 },
 };
 for (const [name, model] of Object.entries(variants)) {

@@ -33,7 +33,11 @@ export class KeyValueCache {
     const keyShape = [active, keyValueHeads, headWidth, this.capacity];
     const valueShape = [active, keyValueHeads, this.capacity, headWidth];
     const size = active * this.rowSize;
-    const feeds: Record<string, Feed> = { pastMask: this.mask(active) };
+    const pastPositions = {
+      data: Float32Array.from({ length: this.capacity }, (_, k) => k),
+      shape: [1, 1, 1, this.capacity],
+    };
+    const feeds: Record<string, Feed> = { pastMask: this.mask(active), pastPositions };
     for (let layer = 0; layer < layers; layer++) {
       const names = cacheNames(layer);
       feeds[names.pastKey] = { data: this.layers[2 * layer].subarray(0, size), shape: keyShape };

@@ -86,7 +86,7 @@ export function estimateMemory(question: MemoryQuestion): MemoryEstimate {
   const base = weightBytes[precision] * parameters(config);
   const parts: MemoryParts = {
     program: programBytes[runtime] + config.vocabulary * tokenBytes + (trains ? graphHeap(config) : 0),
-    base: base + rotaryBytes(config),
+    base: base + networkOf(config).tableBytes,
     secondCopy: runtime === 'tensorflow' ? base : 0,
     adapters: adapterShare(question),
     graphs: mostOpen(question),
@@ -262,6 +262,5 @@ function parameters(config: ModelConfig): number {
   return weightShapes(config).reduce((sum, [, shape]) => sum + shape.reduce((size, n) => size * n, 1), 0);
 }
 
-const rotaryBytes = ({ maxPositions, headWidth }: ModelConfig) => maxPositions * headWidth * 4;
 const graphHeap = ({ layers }: ModelConfig) => graphBytes.fixed + graphBytes.layer * layers;
 const roundUp = (value: number, step: number) => Math.ceil(value / step) * step;

@@ -1,5 +1,5 @@
 /** What an open graph holds, and which graphs are open together. Plain arithmetic: no runtime, no file. */
-import type { ModelConfig } from '../../../models/network.ts';
+import { type ModelConfig, networkOf } from '../../../models/network.ts';
 import type { Recompute } from '../runtime.ts';
 
 /**
@@ -26,13 +26,17 @@ export const sessionBudget = 2.5e9;
  */
 export function layerFloats(config: ModelConfig, time: number, rank = 16): number {
   const { width, heads, keyValueHeads, headWidth, feedForward } = config;
-  return 4 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 4 * feedForward + 7 * rank + heads * time;
+  const { addedNormFloats = 0 } = networkOf(config);
+  const floats = 4 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 4 * feedForward + 7 * rank;
+  return floats + heads * time + addedNormFloats;
 }
 
 /** The same without what is cheap to compute again: norms, SiLU(gate) and its product with up, attention weights. */
 function dearFloats(config: ModelConfig, rank = 16): number {
   const { width, heads, keyValueHeads, headWidth, feedForward } = config;
-  return 2 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 2 * feedForward + 7 * rank;
+  const { addedNormFloats = 0 } = networkOf(config); // what a norm reads is dear, what it makes is cheap
+  const floats = 2 * width + 2 * heads * headWidth + 3 * keyValueHeads * headWidth + 2 * feedForward + 7 * rank;
+  return floats + addedNormFloats;
 }
 
 /** onnxruntime's arena hands out whole blocks and never moves one: measured on SmolLM2-135M and the embedded model. */

@@ -1,11 +1,12 @@
 import { type LlamaConfig, rotaryDivisors } from '../../../models/llama.ts';
 import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import { type FamilyName, type LlamaFamily, llamaFamilyOf } from './families.ts';
+import { type FamilyName, familyOf, type LlamaFamily, llamaFamilyOf } from './families.ts';
 import { listed, type OpenFile } from './files.ts';
+import { gemmaEntries } from './gemmaGguf.ts';
 import type { GgufFile } from './gguf.ts';
 import { ggufKey } from './ggufModel.ts';
-import { DIVISORS, ggufName, hasPairedRows, joinRotaryPairs } from './ggufNames.ts';
+import { DIVISORS, ggufName, hasPairedRows, isShiftedNorm, joinRotaryPairs } from './ggufNames.ts';
 import { GGUF_FORMATS, type GgufFormat, type GgufTensorSource, ggufEntry } from './ggufWriter.ts';
 import { gpt2Entries } from './gpt2Weights.ts';
 import { namedShapes } from './shapes.ts';
@@ -14,13 +15,18 @@ import { namedShapes } from './shapes.ts';
 
 /** The general and the model's own entries. */
 export function configEntries(name: string, config: ModelConfig): Uint8Array[] {
-  const family = config.family ?? llamaFamilyOf(config);
+  const family = familyOf(config);
   return [
     ggufEntry('general.architecture', 'string', family),
     ggufEntry('general.type', 'string', 'model'),
     ggufEntry('general.name', 'string', name),
-    ...(config.family === 'gpt2' ? gpt2Entries(config) : llamaEntries(config, llamaFamilyOf(config))),
+    ...ownEntries(config),
   ];
+}
+
+function ownEntries(config: ModelConfig): Uint8Array[] {
+  if (config.family === undefined) return llamaEntries(config, llamaFamilyOf(config));
+  return config.family === 'gpt2' ? gpt2Entries(config) : gemmaEntries(config);
 }
 
 function llamaEntries(config: LlamaConfig, family: LlamaFamily): Uint8Array[] {
@@ -105,6 +111,7 @@ export function ggufTensorSources(
 
   function inOrder(name: string, [, columns = 1]: readonly number[], data: Float32Array): Float32Array {
     const { headWidth } = config;
+    if (isShiftedNorm(name, family)) return data.map((added) => 1 + added);
     return hasPairedRows(name, family) ? joinRotaryPairs(data, { headWidth, columns }) : data;
   }
 }

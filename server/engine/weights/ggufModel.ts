@@ -3,8 +3,17 @@ import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { extras, type FamilyName, familyList, isFamilyName, type LlamaFamily } from './families.ts';
 import { count, listed, type OpenFile } from './files.ts';
+import { readGemmaGguf } from './gemmaGguf.ts';
 import { type Allocate, type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
-import { DIVISORS, hasPairedRows, huggingFaceName, type RowLayout, splitRotaryPairs } from './ggufNames.ts';
+import { ggufScaling, refuseDifferentHeadWidths } from './ggufFields.ts';
+import {
+  DIVISORS,
+  hasPairedRows,
+  huggingFaceName,
+  isShiftedNorm,
+  type RowLayout,
+  splitRotaryPairs,
+} from './ggufNames.ts';
 import { metadataNumber, shownValue } from './ggufValues.ts';
 import { readGpt2Gguf } from './gpt2Weights.ts';
 import { scalingOfDivisors } from './ropeScaling.ts';
@@ -39,6 +48,7 @@ export const GGUF_KEYS: Readonly<Record<Exclude<keyof LlamaConfig, 'family'>, st
 export function ggufConfig(gguf: GgufFile, file: OpenFile): ModelConfig {
   const family = ggufFamily(gguf);
   refuseOtherFeatures(gguf, family);
+  if (family === 'gemma' || family === 'gemma3') return readGemmaGguf(gguf, family);
   return family === 'gpt2' ? readGpt2Gguf(gguf) : llamaConfig(gguf, file, family);
 }
 
@@ -62,7 +72,7 @@ function llamaConfig(gguf: GgufFile, file: OpenFile, family: LlamaFamily): Llama
     tiedEmbedding: !tensors.has('output.weight'),
     maxPositions: withinWindow(number(GGUF_KEYS.maxPositions), ggufWindow(gguf, family)),
     ...extras({
-      ropeScaling: linearScaling(gguf, family),
+      ropeScaling: ggufScaling(gguf, family),
       attentionBias: attentionBias(gguf, family),
       headNorms: family === 'qwen3' ? true : undefined,
     }),
@@ -103,20 +113,6 @@ function ggufWindow(gguf: GgufFile, family: FamilyName): number | undefined {
   throw new UserError(`${gguf.path}: ${key} is ${count(window)}; a number of tokens is expected.`);
 }
 
-/** llama.cpp takes a factor without a type for a linear one. */
-function linearScaling(gguf: GgufFile, family: FamilyName): LlamaConfig['ropeScaling'] {
-  const type = gguf.metadata.get(`${family}.rope.scaling.type`) ?? 'linear';
-  if (type === 'none') return undefined;
-  if (type !== 'linear') {
-    throw new UserError(
-      `${gguf.path}: ${family}.rope.scaling.type is ${shownValue(type)}: this way of scaling rotary positions is not supported by Palate; "linear", and that of Llama 3, are.`,
-    );
-  }
-  const older = metadataNumber(gguf, `${family}.rope.scale_linear`, 1);
-  const factor = metadataNumber(gguf, `${family}.rope.scaling.factor`, older);
-  return factor === 0 || factor === 1 ? undefined : { type: 'linear', factor };
-}
-
 function withDivisors(gguf: GgufFile, file: OpenFile, config: LlamaConfig): LlamaConfig {
   const tensor = gguf.tensors.get(DIVISORS);
   if (tensor === undefined) return config;
@@ -152,7 +148,7 @@ export function ggufTensorNames(gguf: GgufFile): Map<string, GgufTensor> {
   return renamed;
 }
 
-/** One weight as float32, its rows in Hugging Face's order. */
+/** One weight as float32 as Hugging Face's files hold it: rows in their order, and of Gemma's norms what is added to 1. */
 export function readGgufWeight(
   file: OpenFile,
   tensor: GgufTensor,
@@ -161,6 +157,9 @@ export function readGgufWeight(
   allocate?: Allocate,
 ): WeightTensor {
   const { shape } = tensor;
+  if (isShiftedNorm(name, layout.family)) {
+    return { shape, data: readGgufTensor(file, tensor, allocate).map((gain) => gain - 1) };
+  }
   if (!hasPairedRows(name, layout.family)) return { shape, data: readGgufTensor(file, tensor, allocate) };
   const rows = { headWidth: layout.headWidth, columns: shape[1] ?? 1, allocate };
   return { shape, data: splitRotaryPairs(readGgufTensor(file, tensor), rows) };
@@ -192,18 +191,6 @@ const OTHER_FEATURES: readonly (readonly [string, GgufValue, string])[] = [
   ['attention.causal', true, 'attention to later tokens'],
   ['rope.dimension_sections', 0, 'positions in several dimensions'],
 ];
-
-function refuseDifferentHeadWidths(gguf: GgufFile, family: FamilyName, config: LlamaConfig): void {
-  for (const part of ['attention.value_length', 'rope.dimension_count']) {
-    const key = `${family}.${part}`;
-    const value = metadataNumber(gguf, key, config.headWidth);
-    if (value !== config.headWidth) {
-      throw new UserError(
-        `${gguf.path}: ${key} is ${value}, and a head is ${config.headWidth} wide; Palate reads models where both are the same.`,
-      );
-    }
-  }
-}
 
 function listLength(value: GgufValue | undefined): number | undefined {
   return Array.isArray(value) ? value.length : undefined;

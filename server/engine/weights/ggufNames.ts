@@ -48,6 +48,18 @@ const FAMILY_PARTS: Readonly<Record<FamilyName, FamilyParts>> = {
       'attn_k_norm.weight': 'self_attn.k_norm.weight',
     },
   },
+  gemma: LLAMA,
+  gemma3: {
+    ...LLAMA,
+    layer: {
+      ...LAYER_PARTS,
+      'attn_q_norm.weight': 'self_attn.q_norm.weight',
+      'attn_k_norm.weight': 'self_attn.k_norm.weight',
+      'post_attention_norm.weight': 'post_attention_layernorm.weight',
+      'ffn_norm.weight': 'pre_feedforward_layernorm.weight',
+      'post_ffw_norm.weight': 'post_feedforward_layernorm.weight',
+    },
+  },
   gpt2: {
     outer: {
       'token_embd.weight': 'transformer.wte.weight',
@@ -109,6 +121,11 @@ export interface RowLayout {
  */
 export function hasPairedRows(name: string, family: FamilyName): boolean {
   return family === 'llama' && /self_attn\.[qk]_proj\.(weight|bias)$/.test(name);
+}
+
+/** Whether llama.cpp keeps a norm's whole gain, and Hugging Face (and Palate) what is added to 1: Gemma's. */
+export function isShiftedNorm(name: string, family: FamilyName): boolean {
+  return (family === 'gemma' || family === 'gemma3') && name.endsWith('norm.weight');
 }
 
 /** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. */

@@ -4,8 +4,9 @@ import * as v from 'valibot';
 import type { LlamaConfig } from '../../../models/llama.ts';
 import type { ModelConfig } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
-import { extras, familyList, isFamilyName, type LlamaFamily, llamaFamilyOf } from './families.ts';
+import { extras, familyOfType, type LlamaFamily, llamaFamilyOf, typeList } from './families.ts';
 import { listed, quoted, readJson, shown } from './files.ts';
+import { readGemmaConfig, refuseOtherGemmas, writeGemmaConfig } from './gemmaWeights.ts';
 import { readGpt2Config, writeGpt2Config } from './gpt2Weights.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
@@ -78,13 +79,14 @@ export function readHuggingFaceConfig(folder: string): ModelConfig {
   const path = join(folder, 'config.json');
   const json = readJson(path, 4 << 20);
   const named = (json as { model_type?: unknown } | null)?.model_type;
-  // Mistral's models are Llama's, but for the width of the window that is left out.
-  const type = named === 'mistral' ? 'llama' : named;
-  if (!isFamilyName(type)) {
-    const found = type === undefined ? 'is missing' : `is ${shown(type)}`;
-    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${familyList}, "mistral".`);
+  refuseOtherGemmas(path, named);
+  const type = familyOfType(named);
+  if (type === undefined) {
+    const found = named === undefined ? 'is missing' : `is ${shown(named)}`;
+    throw new UserError(`${path}: model_type ${found}; Palate reads models of the types ${typeList}.`);
   }
   if (type === 'gpt2') return readGpt2Config(path, json as Record<string, unknown>);
+  if (type === 'gemma' || type === 'gemma3') return readGemmaConfig(path, type, json as Record<string, unknown>);
   for (const [key, accepted, what] of NEUTRAL) {
     const value = (json as Record<string, unknown>)[key];
     if (value !== undefined && value !== null && !accepted.includes(value)) throw notSupported(path, key, value, what);
@@ -144,6 +146,7 @@ const ARCHITECTURES = { llama: 'LlamaForCausalLM', qwen2: 'Qwen2ForCausalLM', qw
 /** The content of a config.json that Transformers and `readHuggingFaceConfig` read back as `config`. */
 export function toHuggingFaceConfig(config: ModelConfig): Record<string, unknown> {
   if (config.family === 'gpt2') return writeGpt2Config(config);
+  if (config.family !== undefined) return writeGemmaConfig(config);
   const family = llamaFamilyOf(config);
   const { ropeScaling } = config;
   return {

@@ -2,7 +2,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import type { ModelConfig } from '../../../models/network.ts';
+import { type ModelConfig, networkOf } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
 import { type Allocate, type GgufFile, readGguf } from './gguf.ts';
@@ -40,7 +40,7 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
   try {
     checkMemory({
       what: `Loading ${model.path}`,
-      bytes: model.float32Bytes * 1.05 + rotaryBytes(model.config) + (64 << 20),
+      bytes: model.float32Bytes * 1.05 + networkOf(model.config).tableBytes + (64 << 20),
       wouldFit: (available) =>
         `A model of up to about ${count(Math.max(0, Math.floor(available / 4.4e6) - 15))} million weights would fit.`,
     });
@@ -78,11 +78,6 @@ function allocator(elements: number): Allocate {
     left -= count;
     return part;
   };
-}
-
-/** The tables of cos and sin, which a configuration can make larger than the weights. */
-function rotaryBytes({ maxPositions, headWidth }: ModelConfig): number {
-  return maxPositions * headWidth * 4;
 }
 
 /** Reads and checks headers and configuration only. Throws as `loadBaseModel` does. */

@@ -1,5 +1,6 @@
 import type { DecoderShape } from '../../../models/decoder.ts';
-import type { LlamaConfig } from '../../../models/llama.ts';
+import type { GemmaConfig } from '../../../models/gemma.ts';
+import type { LlamaConfig, RotaryShape } from '../../../models/llama.ts';
 import { type ModelConfig, weightShapes } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, listed } from './files.ts';
@@ -59,7 +60,8 @@ const BOUNDS: readonly Bound<keyof DecoderShape>[] = [
   { key: 'maxPositions', from: 1, to: 1 << 27, whole: true },
   { key: 'normEpsilon', from: 1e-12, to: 0.1, whole: false },
 ];
-const LLAMA_BOUNDS: readonly Bound<keyof LlamaConfig>[] = [{ key: 'ropeTheta', from: 1, to: 1e12, whole: false }];
+const THETA_BOUNDS: readonly Bound<'ropeTheta'>[] = [{ key: 'ropeTheta', from: 1, to: 1e12, whole: false }];
+const GEMMA_BOUNDS: readonly Bound<'queryScalar'>[] = [{ key: 'queryScalar', from: 1, to: 65536, whole: false }];
 
 interface Bound<Key> {
   readonly key: Key;
@@ -91,7 +93,26 @@ export function checkPlausible<Config extends DecoderShape>(
 /** The same for a model of the Llama family. */
 export function checkLlama(where: string, config: LlamaConfig, field: (key: keyof LlamaConfig) => string): void {
   checkPlausible(where, config, field);
-  checkPlausible(where, config, field, LLAMA_BOUNDS);
+  checkHeads(where, config, field);
+}
+
+/** The same for a model of the Gemma family. */
+export function checkGemma(where: string, config: GemmaConfig, field: (key: keyof GemmaConfig) => string): void {
+  checkPlausible(where, config, field);
+  checkPlausible(where, config, field, GEMMA_BOUNDS);
+  checkHeads(where, config, field);
+  const { local } = config;
+  if (local === undefined) return;
+  checkPlausible(where, { ...config, ropeTheta: local.ropeTheta }, () => field('local'), THETA_BOUNDS);
+}
+
+/** What rotary positions and groups of heads ask for. */
+function checkHeads<Config extends DecoderShape & RotaryShape>(
+  where: string,
+  config: Config,
+  field: (key: 'heads' | 'keyValueHeads' | 'headWidth' | 'ropeTheta' | 'ropeScaling') => string,
+): void {
+  checkPlausible<DecoderShape & RotaryShape>(where, config, field as (key: string) => string, THETA_BOUNDS);
   if (config.heads % config.keyValueHeads !== 0) {
     throw new UserError(
       `${where}: ${field('heads')} is ${config.heads}, which is not a multiple of ${field('keyValueHeads')}, ${config.keyValueHeads}.`,
@@ -105,7 +126,7 @@ export function checkLlama(where: string, config: LlamaConfig, field: (key: keyo
   checkScaling(`${where}: ${field('ropeScaling')}`, config);
 }
 
-function checkScaling(where: string, { ropeScaling: scaling, headWidth }: LlamaConfig): void {
+function checkScaling(where: string, { ropeScaling: scaling, headWidth }: RotaryShape): void {
   if (scaling === undefined) return;
   const check = (what: string, value: number, from: number, to: number) => {
     if (value >= from && value <= to) return;

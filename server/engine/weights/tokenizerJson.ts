@@ -31,6 +31,9 @@ export interface AddedToken {
 /** GPT-2's pattern for words, as in the Rust ByteLevel pre-tokenizer. */
 export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+";
 
+/** Pieces that end with a space, or at the end of the text. */
+export const SPACES_END = '[^ ]+ ?| ';
+
 type JsonObject = Record<string, unknown>;
 
 /**
@@ -73,9 +76,13 @@ function checkVocabulary(where: string, value: unknown, vocabulary: number): Rec
   return Object.assign(Object.create(null), value);
 }
 
+/** The text models of Gemma 3 share a tokenizer with those that read pictures, and have no row for this token. */
+const PICTURE_TOKEN = '<image_soft_token>';
+
 function checkAddedTokens(where: string, value: unknown, vocabulary: number): AddedToken[] {
   if (!Array.isArray(value)) throw new UserError(`${where}: added_tokens is not a list.`);
-  return value.map((entry, index) => {
+  const ofText = value.filter((entry) => !(entry?.content === PICTURE_TOKEN && entry.id >= vocabulary));
+  return ofText.map((entry, index) => {
     const token = object(where, `added_tokens[${index}]`, entry);
     if (typeof token.content !== 'string' || token.content === '') {
       throw new UserError(`${where}: added_tokens[${index}].content is not a text of at least one character.`);
@@ -158,6 +165,9 @@ function rewritePreTokenizer(where: string, value: unknown): unknown {
 function rewriteSplit(where: string, step: JsonObject): JsonObject {
   checkPattern(where, 'pre_tokenizer: Split', step.pattern);
   if (step.behavior === 'Isolated') return { ...step, invert: false };
+  // Gemma's: each space ends a piece. The library knows the behaviour, and does it otherwise.
+  const isSpace = (step.pattern as JsonObject).String === ' ' && step.invert !== true;
+  if (step.behavior === 'MergedWithPrevious' && isSpace) return splitAt(SPACES_END);
   if (step.behavior === 'Removed') return step;
   throw new UserError(
     `${where}: pre_tokenizer: Split with the behaviour ${shown(step.behavior)} is not supported; "Isolated" and "Removed" are.`,

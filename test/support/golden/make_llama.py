@@ -1,4 +1,4 @@
-"""Golden values of tiny models of the Llama family, from Transformers and PEFT. make_gpt2.py uses the functions here.
+"""Golden values of tiny models of the Llama family, from Transformers and PEFT. make_gpt2.py and make_gemma.py use the functions here.
 
     pip install torch transformers peft tokenizers safetensors numpy
     python make_llama.py        rewrites llama.json, tied/, untied/, families.json and the families' folders beside this
@@ -65,6 +65,9 @@ WANTED_OF = {
     'biased': [f'{AT}.q_proj.bias', f'{AT}.k_proj.weight', f'{AT}.o_proj.bias'],
     'qwen2': [f'{AT}.q_proj.bias', f'{AT}.k_proj.bias', f'{AT}.v_proj.bias'],
     'qwen3': [f'{AT}.q_norm.weight', f'{AT}.k_norm.weight', f'{AT}.k_proj.weight'],
+    'gemma': [f'{AT}.q_proj.weight', 'model.layers.1.mlp.gate_proj.weight', 'model.norm.weight'],
+    'gemma3': [f'{AT}.q_norm.weight', f'{AT}.k_proj.weight', 'model.layers.1.post_attention_layernorm.weight',
+               'model.layers.2.pre_feedforward_layernorm.weight', 'model.layers.1.post_feedforward_layernorm.weight'],
     'gpt2': ['transformer.wpe.weight', 'transformer.h.0.attn.c_attn.weight', 'transformer.h.1.ln_2.bias'],
 }
 ADAPTED = ['model.layers.0.self_attn.q_proj.lora_A', 'model.layers.1.self_attn.v_proj.lora_B',
@@ -72,6 +75,7 @@ ADAPTED = ['model.layers.0.self_attn.q_proj.lora_A', 'model.layers.1.self_attn.v
 ADAPTED_OF = {'gpt2': ['transformer.h.0.attn.c_attn.lora_A', 'transformer.h.1.attn.c_proj.lora_B',
                        'transformer.h.0.mlp.c_proj.lora_A']}
 REWARDED = {'tied': ['model.layers.0.self_attn.k_proj.lora_B', 'model.layers.1.mlp.up_proj.lora_A'],
+            'gemma3': ['model.layers.0.self_attn.k_proj.lora_B', 'model.layers.2.mlp.up_proj.lora_A'],
             'gpt2': ['transformer.h.0.attn.c_attn.lora_B', 'transformer.h.1.mlp.c_fc.lora_A']}
 OLDER = ('tied', 'llama3')  # saved with the config keys of Transformers 4
 # Where the tokenizers of the families cut before merging, as their tokenizer.json files say it.
@@ -143,7 +147,8 @@ def save_base(folder, config, seed, name):
         if key.endswith('.bias'):
             value = 0.5 * value
         else:
-            value = 1 + 0.2 * value if p.ndim == 1 else value * (0.4 if 'embed' in key else 1.3 / math.sqrt(p.shape[1]))
+            around = 0 if name.startswith('gemma') else 1  # Gemma adds the 1 itself
+            value = around + 0.2 * value if p.ndim == 1 else value * (0.4 if 'embed' in key else 1.3 / math.sqrt(p.shape[1]))
         p.data = torch.tensor(value, dtype=torch.float32)
     if name == 'untied':
         model.to(torch.bfloat16).save_pretrained(folder, max_shard_size='30KB')
@@ -167,6 +172,8 @@ def load(folder, kind=AutoModelForCausalLM, **options):
     model = kind.from_pretrained(folder, dtype=torch.float32, attn_implementation='eager', **options).eval()
     if folder.name == 'gpt2':
         assert model.config.activation_function == 'gelu_new'
+        return model
+    if folder.name.startswith('gemma'):
         return model
     want = VARIANTS.get(folder.name) or FAMILIES[folder.name][2]
     found = model.config.rope_parameters
@@ -248,6 +255,8 @@ def gradients(model, loss, wanted):
 
 def greedy(model, batch):
     answers = []
+    ends = model.generation_config.eos_token_id
+    ends = ends if isinstance(ends, list) else [ends]
     for row, start in enumerate(batch[3]):
         prompt = batch[0][row:row + 1, :start]
         with torch.no_grad():
@@ -258,7 +267,7 @@ def greedy(model, batch):
         margin = (best[:, 0] - best[:, 1]).min().item()
         assert margin > 1e-2, f'greedy answer is nearly a tie ({margin})'
         logps = torch.log_softmax(logits, -1)[range(len(new)), new]
-        answers.append({'ids': new, 'logps': numbers(logps), 'finished': new[-1] == END, 'margin': number(margin)})
+        answers.append({'ids': new, 'logps': numbers(logps), 'finished': new[-1] in ends, 'margin': number(margin)})
     return answers
 
 

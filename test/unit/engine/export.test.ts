@@ -13,7 +13,7 @@ import { loadBaseModel } from '../../../server/engine/weights/load.ts';
 import { UserError } from '../../../server/errors.ts';
 import type { ExportFormat, ExportParams } from '../../../server/protocol/engine.ts';
 import { relativeError } from '../../support/close.ts';
-import { goldenFolder, goldenModels } from '../../support/goldenModels.ts';
+import { goldenFolder, goldenModels, leavesAsGguf } from '../../support/goldenModels.ts';
 import { llamaConfig } from '../../support/llamaConfig.ts';
 import { resultOf } from '../../support/stages.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
@@ -32,6 +32,7 @@ describe('exporting a model', () => {
   const tolerances: Readonly<Record<ExportFormat, number>> = { safetensors: 1e-5, 'gguf-f16': 2e-3, 'gguf-q8_0': 4e-2 };
   for (const { name, model } of goldenModels) {
     for (const [format, tolerance] of Object.entries(tolerances) as [ExportFormat, number][]) {
+      if (format !== 'safetensors' && !leavesAsGguf(name)) continue;
       it(`${name} with its adapter as ${format}: log-probabilities and tokenizer as before`, async () => {
         const out = place(format === 'safetensors' ? name : `${name}-${format}.gguf`);
         await exported({ model: golden(name), adapter: golden(name, 'adapter'), out, format });
@@ -178,6 +179,7 @@ describe('exporting a model', () => {
       [{ model, adapter: golden('untied', 'adapter'), out: place('a') }, /untied.adapter: the tensors do not fit/],
       [{ model, adapter: place('none'), out: place('a') }, /none is not an adapter/],
       [{ model: spm, out: place('a.gguf') }, /cuts text in a way that has no name in llama\.cpp/],
+      [{ model: golden('gemma'), out: place('a.gguf') }, /tokenizer cuts text in a way that has no name in llama\.cpp/],
       [{ model: odd, out: place('a.gguf') }, /puts "<\/s>" around every text/],
       [{ model: biased, out: place('a.gguf') }, /no place for .*q_proj\.bias.* of the architecture "qwen3"/],
       [{ model: scaled, out: place('a.gguf') }, /no place for rope_freqs\.weight .* "qwen2"/],
@@ -221,7 +223,7 @@ describe('exporting a model', () => {
 
   /** GGUF keeps epsilon and theta as float32, and the divisors of positions instead of what they come from. */
   function withoutRounding(config: ModelConfig) {
-    if (config.family === 'gpt2') return { ...config, normEpsilon: Math.fround(config.normEpsilon) };
+    if (config.family !== undefined) return { ...config, normEpsilon: Math.fround(config.normEpsilon) };
     const { ropeScaling, ...rest } = config;
     const divisors = Array.from(rotaryDivisors(config), Math.fround);
     return { ...rest, normEpsilon: Math.fround(rest.normEpsilon), divisors, scaled: ropeScaling !== undefined };
