@@ -98,7 +98,7 @@ export function ggufTokenizerSource(gguf: GgufFile, vocabulary: number): Tokeniz
   const model = metadata.get('tokenizer.ggml.model');
   if (model !== 'gpt2') {
     throw new UserError(
-      `${path}: tokenizer.ggml.model is ${named(model)}; Palate reads byte-level BPE tokenizers ("gpt2").`,
+      `${path}: tokenizer.ggml.model is ${named(model)}; Palate reads byte-level BPE tokenizers ("gpt2"). Use the model's Hugging Face folder instead, which has a tokenizer.json.`,
     );
   }
   const pre = metadata.get('tokenizer.ggml.pre');
@@ -178,21 +178,25 @@ export function huggingFaceTokenizerSource(folder: string, vocabulary: number): 
   const namedTokens = definedOnly(Object.fromEntries(names.map((name) => [name, tokenText(config[name])])));
   const generation = optionalObject(join(folder, 'generation_config.json')).eos_token_id;
   const declared = generation ?? optionalObject(join(folder, 'config.json')).eos_token_id ?? [];
-  const tokenizersOwn = idOfToken(json, namedTokens.eos_token);
+  const chatTemplate = huggingFaceTemplate(folder, config.chat_template);
+  const ends = [namedTokens.eos_token, TURN_ENDS.find((token) => chatTemplate?.includes(token))];
   return {
     where,
     json,
     vocabulary,
-    chatTemplate: huggingFaceTemplate(folder, config.chat_template),
+    chatTemplate,
     namedTokens,
     addBos: typeof config.add_bos_token === 'boolean' ? config.add_bos_token : undefined,
     addEos: typeof config.add_eos_token === 'boolean' ? config.add_eos_token : undefined,
     endIds: [
-      ...(tokenizersOwn === undefined ? [] : [tokenizersOwn]),
+      ...ends.flatMap((token) => idOfToken(json, token) ?? []),
       ...((Array.isArray(declared) ? declared : [declared]) as number[]),
     ],
   };
 }
+
+/** Tokens that end an answer where a template writes them, though Gemma's first configurations do not say so. */
+const TURN_ENDS = ['<end_of_turn>'];
 
 /** chat_template.jinja wins; else the template of tokenizer_config.json, or of several the one called "default". */
 function huggingFaceTemplate(folder: string, value: unknown): string | undefined {

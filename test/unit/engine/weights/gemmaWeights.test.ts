@@ -137,6 +137,9 @@ describe('Gemma', () => {
   it('reads only the token of pictures without a row; a turn ends with the token that the template writes', async () => {
     const { tokenizer } = await loadBaseModel(golden('gemma3'));
     assert.deepEqual(tokenizer.endIds, [2, 3]);
+    const silent = withConfig('silent', (json) => ({ ...json, eos_token_id: 3 }));
+    writeFileSync(join(silent, 'generation_config.json'), '{}');
+    assert.deepEqual((await loadBaseModel(silent)).tokenizer.endIds, [2, 3], 'though no file says so');
     const plain = tokenizer.encode('<image_soft_token>');
     assert.ok(plain.length > 2 && plain.every((id) => id < 64), 'as any other text');
     const system = { role: 'system', content: 'is.' };

@@ -157,8 +157,8 @@ describe('GGUF', () => {
   it('refuses other architectures and what is not built, by name', () => {
     const cases: [Metadata[number], RegExp][] = [
       [
-        ['general.architecture', STRING, 'gemma3'],
-        /general\.architecture is "gemma3"; Palate reads .*"llama", "qwen2", "qwen3"/,
+        ['general.architecture', STRING, 'gemma2'],
+        /general\.architecture is "gemma2"; Palate reads .*"llama", "qwen2", "qwen3"/,
       ],
       [['general.architecture', STRING, undefined], /general\.architecture is missing/],
       [['general.type', STRING, 'adapter'], /general\.type is "adapter"/],

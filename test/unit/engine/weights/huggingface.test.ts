@@ -141,7 +141,7 @@ describe('Hugging Face config.json', () => {
 
   it('refuses other models and what is not built, naming the key', () => {
     const cases: [Record<string, unknown>, RegExp][] = [
-      [{ model_type: 'gemma3' }, /config\.json: model_type is "gemma3"; .* the types "llama", "qwen2", "qwen3"/],
+      [{ model_type: 'phi3' }, /config\.json: model_type is "phi3"; .* the types "llama", "qwen2", "qwen3"/],
       [{ model_type: undefined }, /model_type is missing/],
       [{ hidden_act: 'gelu' }, /hidden_act is .*gelu.*: another activation is not supported/],
       [{ rope_scaling: { rope_type: 'dynamic', factor: 2 } }, /rope_scaling\.rope_type is "dynamic": this way/],
