@@ -33,6 +33,8 @@ export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s
 
 /** Pieces that end with a space, or at the end of the text. */
 export const SPACES_END = '[^ ]+ ?| ';
+/** Pieces that begin with spaces as SentencePiece spells them, or at the start of the text. */
+export const SPACES_BEGIN = '\u2581+[^\u2581]*|[^\u2581]+';
 
 type JsonObject = Record<string, unknown>;
 
@@ -57,7 +59,7 @@ export function checkTokenizerJson(where: string, json: unknown, vocabulary: num
   return {
     model: { ...model, type: 'BPE', vocab, merges },
     normalizer: checkSteps(where, 'normalizer', root.normalizer),
-    pre_tokenizer: rewritePreTokenizer(where, root.pre_tokenizer ?? null),
+    pre_tokenizer: withPieces(rewritePreTokenizer(where, root.pre_tokenizer ?? null), merges),
     post_processor: root.post_processor ?? null,
     decoder: checkSteps(where, 'decoder', root.decoder),
     added_tokens: added,
@@ -172,6 +174,16 @@ function rewriteSplit(where: string, step: JsonObject): JsonObject {
   throw new UserError(
     `${where}: pre_tokenizer: Split with the behaviour ${shown(step.behavior)} is not supported; "Isolated" and "Removed" are.`,
   );
+}
+
+/**
+ * Gemma merges over a whole text at once, which takes long and cannot be remembered. Where no merge reaches from a
+ * character into a space after it, pieces cut there are merged to the same tokens.
+ */
+function withPieces(step: unknown, merges: TokenizerJson['model']['merges']): unknown {
+  const isGemmas = (step as { pattern?: { Regex?: unknown } } | null)?.pattern?.Regex === SPACES_END;
+  const reaches = ([left, right]: readonly [string, string]) => /[^\u2581]\u2581/.test(left + right);
+  return isGemmas && !merges.some(reaches) ? { type: 'Sequence', pretokenizers: [step, splitAt(SPACES_BEGIN)] } : step;
 }
 
 /** Steps of a normalizer or a decoder: only those that the library does as the Rust tokenizers do. */

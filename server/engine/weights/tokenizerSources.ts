@@ -4,7 +4,15 @@ import { UserError } from '../../errors.ts';
 import { listed, quoted, readJson, readText } from './files.ts';
 import type { GgufFile, GgufValue } from './gguf.ts';
 import type { TokenizerSource } from './tokenizer.ts';
-import { GPT2_PATTERN, isByteLevel, SPACES_END, splitAt, splitMerge, type TokenizerJson } from './tokenizerJson.ts';
+import {
+  GPT2_PATTERN,
+  isByteLevel,
+  SPACES_BEGIN,
+  SPACES_END,
+  splitAt,
+  splitMerge,
+  type TokenizerJson,
+} from './tokenizerJson.ts';
 
 /** Where a tokenizer's parts lie: in a GGUF file's metadata, or in the files of a Hugging Face folder. */
 
@@ -55,7 +63,7 @@ const PRE_TOKENIZERS: Readonly<Record<string, PreTokenizer>> = {
 /** Patterns that published models share: all of them run in time proportional to the text. */
 export const knownPatterns: ReadonlySet<string> = new Set([
   ...Object.values(PRE_TOKENIZERS).flatMap(({ patterns }) => patterns),
-  ...['\\p{N}', '\\p{N}+', '\\p{N}{1,3}', '\\s+', ' ', SPACES_END],
+  ...['\\p{N}', '\\p{N}+', '\\p{N}{1,3}', '\\s+', ' ', SPACES_END, SPACES_BEGIN],
 ]);
 
 /**

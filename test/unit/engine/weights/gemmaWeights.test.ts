@@ -158,6 +158,16 @@ describe('Gemma', () => {
     );
   });
 
+  it('cuts at spaces before it merges only where no merge reaches into one', async () => {
+    const file = join(withConfig('reaching', (json) => json), 'tokenizer.json');
+    const json = JSON.parse(readFileSync(file, 'utf8'));
+    json.model.vocab['e\u2581'] = 62;
+    json.model.merges.push(['e', '\u2581']);
+    writeFileSync(file, JSON.stringify(json));
+    const ids = (await loadBaseModel(place('reaching'))).tokenizer.encode('e .');
+    assert.deepEqual(ids, [1, 62, json.model.vocab['.']]);
+  });
+
   it('saves a base that Transformers reads as the same', async () => {
     for (const name of ['gemma', 'gemma3']) {
       const model = await loadBaseModel(golden(name));
