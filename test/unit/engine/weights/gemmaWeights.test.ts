@@ -159,7 +159,10 @@ describe('Gemma', () => {
   });
 
   it('cuts at spaces before it merges only where no merge reaches into one', async () => {
-    const file = join(withConfig('reaching', (json) => json), 'tokenizer.json');
+    const file = join(
+      withConfig('reaching', (json) => json),
+      'tokenizer.json',
+    );
     const json = JSON.parse(readFileSync(file, 'utf8'));
     json.model.vocab['e\u2581'] = 62;
     json.model.merges.push(['e', '\u2581']);
