@@ -69,12 +69,20 @@ const cases: Readonly<Record<string, { build: Build; given?: Readonly<Record<str
   multiply: { build: (ops) => layers.multiply(ops, rows(ops), ops.parameter('w', [5, 4])) },
   'norm, its gain trained': { build: (ops) => layers.norm(base(ops), rows(ops), 'norm', 1e-5) },
   'norm, its gain frozen': { build: (ops) => layers.norm(adapter(ops), rows(ops), 'norm', 1e-5), given: { scale } },
+  'shiftedNorm, its gain trained': { build: (ops) => layers.shiftedNorm(base(ops), rows(ops), 'norm', 1e-5) },
+  'shiftedNorm, its gain frozen': {
+    build: (ops) => layers.shiftedNorm(adapter(ops), rows(ops), 'norm', 1e-5),
+    given: { scale },
+  },
   'layerNorm, gain and bias trained': { build: (ops) => layers.layerNorm(base(ops), rows(ops), 'norm', 1e-5) },
   'layerNorm, gain and bias frozen': {
     build: (ops) => layers.layerNorm(adapter(ops), rows(ops), 'norm', 1e-5),
     given: { scale },
   },
   'gatedFeedForward, the base trained': { build: (ops) => layers.gatedFeedForward(base(ops), rows(ops), 'mlp', 6) },
+  'gatedFeedForward, with GELU': {
+    build: (ops) => layers.gatedFeedForward(base(ops), rows(ops), 'mlp', 6, 'gelu'),
+  },
   'gatedFeedForward, adapters on two of three': {
     build: (ops) => layers.gatedFeedForward(adapter(ops), rows(ops), 'mlp', 6),
     given: { scale },
