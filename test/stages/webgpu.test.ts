@@ -23,7 +23,11 @@ describe('webgpu', function () {
   }
 
   /** PPO's ten policy steps come before ten critic steps; their gradients are looked at after the first of each. */
-  const cases = { sft: { steps: 10, first: [1] }, ppo: { steps: 20, first: [1, 11] } };
+  const cases = {
+    sft: { steps: 10, first: [1] },
+    gemma: { steps: 10, first: [1] },
+    ppo: { steps: 20, first: [1, 11] },
+  };
   for (const [name, { steps, first }] of Object.entries(cases)) {
     it(`${name}: gradients agree with the CPU's to 1e-4`, async () => {
       for (const [learner, step] of first.entries()) {

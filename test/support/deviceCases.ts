@@ -5,9 +5,10 @@ import { ppoConfig, sftConfig } from '../../server/engine/stages/config.ts';
 import { type PpoState, ppoStage } from '../../server/engine/stages/ppo.ts';
 import { type SftState, sftStage } from '../../server/engine/stages/sft.ts';
 import type { Serialisable, Stage } from '../../server/engine/stages/stage.ts';
+import type { BaseModel } from '../../server/engine/weights/types.ts';
 import { randomSequences } from './sequences.ts';
 import { runStage } from './stages.ts';
-import { tinyAdapter, tinyModel } from './tinyModel.ts';
+import { tinyAdapter, tinyGemma, tinyModel } from './tinyModel.ts';
 
 /** What a stage came to on a device; numbers as JSON. */
 export interface DeviceReport {
@@ -22,6 +23,7 @@ export interface DeviceReport {
 }
 
 export interface DeviceCase {
+  readonly base: () => BaseModel;
   open(model: Model): Stage<Serialisable>;
   /** The same on every device. */
   start(): Promise<Serialisable>;
@@ -45,11 +47,19 @@ function openPpo(model: Model) {
 /** Each takes at least ten steps a learner. PPO learns from rollouts that the CPU has recorded. */
 export const deviceCases: Readonly<Record<string, DeviceCase>> = {
   sft: {
+    base: tinyModel,
     open: (model) => openSft(model) as unknown as Stage<Serialisable>,
     start: async () => openSft(new Model(tinyModel())).start(),
     learners: (state) => [(state as SftState).learner],
   },
+  gemma: {
+    base: tinyGemma,
+    open: (model) => openSft(model) as unknown as Stage<Serialisable>,
+    start: async () => openSft(new Model(tinyGemma())).start(),
+    learners: (state) => [(state as SftState).learner],
+  },
   ppo: {
+    base: tinyModel,
     open: (model) => openPpo(model) as unknown as Stage<Serialisable>,
     async start() {
       const stage = openPpo(new Model(tinyModel()));

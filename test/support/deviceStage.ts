@@ -6,13 +6,12 @@ import { WebGpuRuntime } from '../../server/engine/onnx/webgpu/runtime.ts';
 import type { StageEvent } from '../../server/engine/stages/stage.ts';
 import { type DeviceReport, deviceCases } from './deviceCases.ts';
 import { stepMetrics } from './stages.ts';
-import { tinyModel } from './tinyModel.ts';
 
 const [device, name, steps] = process.argv.slice(2);
 const runtime = device === 'webgpu' ? new WebGpuRuntime({ wholly: true }) : onnx;
 const tested = deviceCases[name];
 const state = await tested.start();
-const model = new Model(tinyModel(), { runtime });
+const model = new Model(tested.base(), { runtime });
 const traffic: DeviceReport['traffic'][number][] = [];
 const events: StageEvent[] = [];
 for await (const event of tested.open(model).run(state)) {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
+import type { GemmaConfig } from '../../models/gemma.ts';
 import type { LlamaConfig } from '../../models/llama.ts';
-import { weightShapes } from '../../models/network.ts';
+import { type ModelConfig, weightShapes } from '../../models/network.ts';
 import { initialParameters, trainedLayout } from '../../server/engine/learner.ts';
 import { viewsOf } from '../../server/engine/parameters.ts';
 import { normal } from '../../server/engine/random.ts';
@@ -37,13 +38,25 @@ export function tinyModel({ seed = 1, config: changes = {}, endIds = [0] }: Tiny
   return { path: '/models/tiny', identity: `tiny ${seed}`, config, weights, tokenizer: letters(config, endIds) };
 }
 
+/** The same as a Gemma 3: its first layer reaches three tokens. */
+export function tinyGemma(): BaseModel {
+  const config: GemmaConfig = {
+    ...tinyConfig,
+    family: 'gemma3',
+    queryScalar: 6,
+    local: { layers: [0], window: 3, ropeTheta: 100 },
+  };
+  return { ...tinyModel(), identity: 'tiny gemma', config, weights: randomWeights(config, 1) };
+}
+
 /** Deviation 0.3 in matrices, so that attention is far from even, and answers differ; 0.2 in the embedding, so that no token is certain. */
-function randomWeights(config: LlamaConfig, seed: number): Map<string, WeightTensor> {
+function randomWeights(config: ModelConfig, seed: number): Map<string, WeightTensor> {
   return new Map(
     weightShapes(config).map(([name, shape], step) => {
       const size = shape.reduce((product, dimension) => product * dimension, 1);
       const draw = (row: number) => normal({ seed, purpose: 'initialise', step, row });
-      const [centre, scale] = name.includes('norm') ? [1, 0.1] : [0, name.includes('embed') ? 0.2 : 0.3];
+      const gain = config.family === 'gemma3' ? 0 : 1; // Gemma adds the 1 itself
+      const [centre, scale] = name.includes('norm') ? [gain, 0.1] : [0, name.includes('embed') ? 0.2 : 0.3];
       return [name, { shape, data: Float32Array.from({ length: size }, (_, row) => centre + scale * draw(row)) }];
     }),
   );
