@@ -62,20 +62,41 @@ function inverseCdf(distribution: Distribution, row: number, draw: number): numb
 function fromNucleus(
   { probabilities, vocabulary }: Distribution,
   row: number,
-  { topK, topP }: { topK?: number; topP?: number },
+  { topK = vocabulary, topP = 1 }: { topK?: number; topP?: number },
   draw: number,
 ): number {
   const values = probabilities.subarray(row * vocabulary, (row + 1) * vocabulary);
-  const order = Array.from(values.keys()).sort((a, b) => values[b] - values[a] || a - b);
-  const candidates = order.slice(0, topK ?? vocabulary);
+  const candidates = mostLikelyOf(values, topK, topP);
   let held = 0;
   let count = 0;
-  const kept = candidates.reduce((sum, token) => sum + values[token], 0);
-  while (count < candidates.length && (count === 0 || held < (topP ?? 1) * kept)) held += values[candidates[count++]];
+  const kept = topK < vocabulary ? sumOf(values, candidates) : sumOf(values, values.keys());
+  while (count < candidates.length && (count === 0 || held < topP * kept)) held += values[candidates[count++]];
   let left = draw * held;
   for (const token of candidates.slice(0, count)) {
     left -= values[token];
     if (left < 0) return token;
   }
   return candidates[count - 1];
+}
+
+/**
+ * At most `topK` tokens, the likeliest first; where all may come, as many as surely hold `topP` of the probability. To
+ * sort a whole vocabulary would take longer than a small model takes for the token.
+ */
+function mostLikelyOf(values: Float32Array, topK: number, topP: number): number[] {
+  const total = sumOf(values, values.keys());
+  const largest = values.reduce((a, b) => Math.max(a, b), 0);
+  for (let least = largest / 16; ; least = least > 1e-30 ? least / 16 : 0) {
+    const likely: number[] = [];
+    for (let token = 0; token < values.length; token++) if (values[token] >= least) likely.push(token);
+    const isEnough = topK < values.length ? likely.length >= topK : sumOf(values, likely) >= topP * total;
+    if (!isEnough && least > 0) continue;
+    return likely.sort((a, b) => values[b] - values[a] || a - b).slice(0, topK);
+  }
+}
+
+function sumOf(values: Float32Array, tokens: Iterable<number>): number {
+  let sum = 0;
+  for (const token of tokens) sum += values[token];
+  return sum;
 }

@@ -146,4 +146,38 @@ describe('sampling', () => {
     }
     assert.equal(blockCount(49152), 96);
   });
+
+  it('of a large vocabulary draws what a sort of all of it would', () => {
+    const row = softmax(random(5000, 5).map((value) => 3 * value));
+    const distribution = distributionOf([row]);
+    const values = distribution.probabilities;
+    const order = [...values.keys()].sort((a, b) => values[b] - values[a] || a - b);
+    for (const sampling of [
+      { topK: 1 },
+      { topK: 40 },
+      { topK: 3000, topP: 0.9 },
+      { topP: 0.5 },
+      { topP: 0.999 },
+      { topP: 1 },
+    ]) {
+      const candidates = order.slice(0, sampling.topK);
+      const all = candidates.reduce((sum, token) => sum + values[token], 0);
+      let held = 0;
+      const nucleus: number[] = [];
+      for (const token of candidates) {
+        if (nucleus.length > 0 && held >= (sampling.topP ?? 1) * all * (1 - 1e-12)) break;
+        nucleus.push(token);
+        held += values[token];
+      }
+      for (const draw of [0, 0.1, 0.5, 0.9, 0.999]) {
+        let left = draw * held;
+        const expected = nucleus.find((token) => {
+          left -= values[token];
+          return left < 0;
+        });
+        const found = chooseToken(distribution, 0, { temperature: 1, ...sampling }, draw);
+        assert.equal(found, expected, `${JSON.stringify(sampling)}, ${draw}`);
+      }
+    }
+  });
 });
