@@ -126,6 +126,11 @@ export const commands: Readonly<Record<string, Command>> = {
     serverDown: 'start',
     untrusted: 'refuse',
   },
+  'palate.installCuda': {
+    load: async () => (await import('./commands/installCuda.ts')).run,
+    serverDown: 'start',
+    untrusted: 'refuse',
+  },
   'palate.restartServer': {
     load: async () => (await import('./commands/restartServer.ts')).run,
     serverDown: 'without',

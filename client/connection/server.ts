@@ -30,6 +30,7 @@ const repeatable: ReadonlySet<ClientMethod> = new Set<ClientMethod>([
   'listLibrary',
   'doctor',
   'tensorflowState',
+  'cudaState',
 ]);
 
 /** Every notification once: forgetting one does not compile. */

@@ -29,7 +29,7 @@ export function doctorText(facts: EditorFacts, report: DoctorReport | undefined,
   if (!report) {
     return [...lines, `## ${t('The server does not answer')}`, '', plain(failure ?? ''), ''].join('\n');
   }
-  const well = report.checks.every(({ ok }) => ok);
+  const well = report.checks.every(({ ok, optional }) => ok || optional);
   return [
     ...lines,
     `- Node ${report.node}, ${report.platform}, ${t('{0} cores', report.cores)}`,
@@ -37,7 +37,9 @@ export function doctorText(facts: EditorFacts, report: DoctorReport | undefined,
     '',
     `## ${well ? t('All is well') : t('What was checked')}`,
     '',
-    ...report.checks.map(({ name, ok, message }) => `- ${ok ? '✓' : '✗'} **${plain(name)}**: ${plain(message)}`),
+    ...report.checks.map(
+      ({ name, ok, optional, message }) => `- ${ok ? '✓' : optional ? '–' : '✗'} **${plain(name)}**: ${plain(message)}`,
+    ),
     '',
   ].join('\n');
 }

@@ -33,11 +33,19 @@ export function statusText(server: ServerState, jobs: readonly Job[]): StatusTex
     return { text: `$(graph-line) ${t('Palate')}`, tooltip: t('Show training'), command: 'palate.showTraining' };
   }
   const where = whereJobIs(job);
+  // Without the adapter's name, for which only the tooltip has room.
+  const { device = '' } = job.progress ?? {};
   // A download says it beside its bytes.
   const left = job.progress?.unit === 'bytes' ? '' : timeLeft(job.progress?.secondsLeft);
   return {
-    text: `$(sync~spin) ${[where, left].filter(Boolean).join(' · ')}`,
-    tooltip: [job.title, where, left, ...(live.length > 1 ? [t('and {0} more', live.length - 1)] : [])]
+    text: `$(sync~spin) ${[where, device.replace(/ \(.*/, ''), left].filter(Boolean).join(' · ')}`,
+    tooltip: [
+      job.title,
+      where,
+      device && t('on {0}', device),
+      left,
+      ...(live.length > 1 ? [t('and {0} more', live.length - 1)] : []),
+    ]
       .filter(Boolean)
       .join('\n'),
     command: 'palate.showTraining',

@@ -9,6 +9,7 @@ import { evaluate } from './evaluate.ts';
 import { exportPreferences } from './export.ts';
 import { exportModel } from './exportModel.ts';
 import { generate } from './generate.ts';
+import { installCuda } from './installCuda.ts';
 import { modelAdd } from './modelAdd.ts';
 import { modelList } from './modelList.ts';
 import { modelRemove } from './modelRemove.ts';
@@ -33,6 +34,7 @@ const commands = [
   modelRemove,
   exportModel,
   setupTensorflow,
+  installCuda,
 ];
 
 /** Nothing but the sentence for the person's own errors; a stack for ours. */

@@ -22,7 +22,8 @@ export function watchTraining(console: Console, asked: StageName | 'all') {
     if (event.kind === 'notice') {
       progress.say(event.message);
     } else if (event.kind === 'stage') {
-      if (event.status === 'done') return;
+      // What moved it to another device was said.
+      if (event.status === 'done' || event.status === 'moved') return;
       progress.begin(event.stage);
       if (event.status === 'resumed') progress.say(`going on from step ${event.step}`);
     } else if (event.kind === 'metrics') {

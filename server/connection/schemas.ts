@@ -101,6 +101,8 @@ export const paramsSchemas: { readonly [Method in ClientMethod]: v.GenericSchema
   tensorflowState: v.strictObject({ check: v.optional(v.boolean()) }),
   setUpTensorflow: v.strictObject({ from: v.nullable(name) }),
   stopTensorflowSetup: v.strictObject({}),
+  cudaState: v.strictObject({}),
+  installCuda: v.strictObject({}),
 };
 
 export const clientMethods = Object.keys(paramsSchemas) as ClientMethod[];

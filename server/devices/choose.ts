@@ -1,4 +1,6 @@
-import type { DeviceChoice, DeviceName } from '../protocol/types.ts';
+import { cudaProblem } from '../cuda/home.ts';
+import { deviceFor } from '../precision.ts';
+import type { DeviceChoice, DeviceName, Precision } from '../protocol/types.ts';
 import { devicesHere, type Probed, probeDevice } from './probe.ts';
 
 export interface ChosenDevice {
@@ -39,10 +41,27 @@ export async function chooseDevice(
   if (choice === 'cpu') return { device: 'cpu', title: titles.cpu };
   const probed = here.includes(choice)
     ? await probe(choice)
-    : { device: choice, works: false, software: false, reason: 'onnxruntime has no such provider here' };
+    : { device: choice, works: false, software: false, reason: absence(choice) };
   if (probed.works) return { device: choice, title: deviceTitle(probed) };
   const notice = `The device ${titles[choice]} does not work here (${probed.reason}): the CPU is used instead.`;
   return { device: 'cpu', title: titles.cpu, notice };
+}
+
+/** What a person should know where the precision keeps a training from a device that it would have run on. */
+export async function passedOver(
+  precision: Precision,
+  choice: DeviceChoice,
+  options: Parameters<typeof chooseDevice>[1] = {},
+): Promise<string | undefined> {
+  if (deviceFor(precision, choice) === choice) return undefined;
+  const { device, title } = await chooseDevice(choice, options);
+  if (device === 'cpu') return undefined;
+  return `The precision ${precision} computes on the CPU, so ${title} is passed over: with the precision float32 it is used.`;
+}
+
+function absence(device: DeviceName): string {
+  if (device !== 'cuda' || cudaProblem() !== undefined) return 'onnxruntime has no such provider here';
+  return 'its provider is not installed: `palate install-cuda`, in the editor Palate: Install CUDA Support, gets it';
 }
 
 function isBetter({ device, works, software, rates }: Probed): boolean {

@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { release } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { hasCuda } from '../cuda/home.ts';
 import { packageRoot, palateHome } from '../paths.ts';
 import type { DeviceName } from '../protocol/types.ts';
+import { engineEnvironment } from './environment.ts';
+import { onnxruntimePackage } from './onnxruntime.ts';
 
 /** What a device has shown on this machine. */
 export interface Probed {
@@ -20,8 +22,9 @@ export interface Probed {
   readonly software: boolean;
   /** Of a matrix product, billions of operations a second: the device's and the processor's. */
   readonly rates?: { readonly device: number; readonly cpu: number };
-  /** Bytes of one buffer, at most. */
+  /** Bytes of the largest buffer that could be had, and of the smallest that could not; of those that were tried. */
   readonly bufferLimit?: number;
+  readonly bufferRefused?: number;
 }
 
 /** A driver that takes longer than this hangs. */
@@ -34,22 +37,24 @@ export function devicesHere(platform: NodeJS.Platform = process.platform): Devic
   return [...(hasCuda() ? (['cuda'] as const) : []), 'webgpu', 'cpu'];
 }
 
-/** Whether onnxruntime's CUDA provider lies beside its own library. */
-export function hasCuda(): boolean {
-  const folder = join(onnxruntimeFolder(), 'bin', 'napi-v6', process.platform, process.arch);
-  return exists(join(folder, 'libonnxruntime_providers_cuda.so'));
-}
-
 /**
  * Tries a device in a process of its own, so that a driver which crashes or hangs ends nothing else. What it showed is
- * kept for this person until onnxruntime or a driver changes.
+ * kept for this person until onnxruntime or a driver changes; of CUDA only that it works, because a library that is
+ * missing can be installed at any time.
  */
-export async function probeDevice(device: DeviceName): Promise<Probed> {
+export async function probeDevice(
+  device: DeviceName,
+  { anew = false }: { readonly anew?: boolean } = {},
+): Promise<Probed> {
   if (device === 'cpu') return { device, works: true, software: false };
   const cache = join(palateHome(), 'devices', `${device}-${driverIdentity()}.json`);
-  const known = readJson<Probed>(cache);
+  const known = anew ? undefined : readJson<Probed>(cache);
   if (known !== undefined) return known;
   const probed = await probeNow(device);
+  if (device === 'cuda' && !probed.works) {
+    rmSync(cache, { force: true });
+    return probed;
+  }
   try {
     mkdirSync(join(palateHome(), 'devices'), { recursive: true });
     writeFileSync(`${cache}.${process.pid}`, JSON.stringify(probed));
@@ -63,7 +68,7 @@ export async function probeDevice(device: DeviceName): Promise<Probed> {
 async function probeNow(device: DeviceName): Promise<Probed> {
   const program = join(packageRoot(), 'out', 'server', 'engine', 'onnx', 'probe.js');
   // The Vulkan loader says on stderr which driver it uses; nothing else tells the adapter's name.
-  const env = { ...process.env, ELECTRON_RUN_AS_NODE: '1', VK_LOADER_DEBUG: 'driver' };
+  const env = { ...engineEnvironment(), ELECTRON_RUN_AS_NODE: '1', VK_LOADER_DEBUG: 'driver' };
   const ran = await new Promise<{ stdout: string; stderr: string; killed: boolean; signal?: string | null }>(
     (resolve) => {
       const options = { env, timeout: timeLimit, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const;
@@ -78,7 +83,9 @@ async function probeNow(device: DeviceName): Promise<Probed> {
   if (ran.killed) return { ...named, works: false, reason: `it did not answer within ${timeLimit / 1000} s` };
   try {
     const { ok, ...told } = JSON.parse(ran.stdout);
-    return { ...named, works: ok, ...told };
+    // onnxruntime says on stderr alone which library of a provider could not be loaded.
+    const missing = ok ? undefined : /Failed to load library .*? with error: (.+)/.exec(ran.stderr)?.[1].trim();
+    return { ...named, works: ok, ...told, ...(missing !== undefined && { reason: missing }) };
   } catch {
     return {
       ...named,
@@ -90,20 +97,16 @@ async function probeNow(device: DeviceName): Promise<Probed> {
 
 /** Changes with onnxruntime and with the drivers: of Vulkan, of NVIDIA, or of the system. */
 function driverIdentity(): string {
-  const { version } = readJson<{ version: string }>(join(onnxruntimeFolder(), 'package.json')) ?? { version: '' };
+  const { version } = onnxruntimePackage();
   const hash = createHash('sha256');
   const { VK_ICD_FILENAMES = '', VK_DRIVER_FILES = '' } = process.env;
-  hash.update([version, process.platform, process.arch, release(), VK_ICD_FILENAMES, VK_DRIVER_FILES].join('\0'));
+  // The first word is raised when more is asked of a device.
+  hash.update(['2', version, process.platform, process.arch, release(), VK_ICD_FILENAMES, VK_DRIVER_FILES].join('\0'));
   for (const folder of ['/usr/share/vulkan/icd.d', '/etc/vulkan/icd.d']) {
     for (const file of listed(folder)) hash.update(`${file} ${statSync(join(folder, file)).mtimeMs}\n`);
   }
   hash.update(read('/proc/driver/nvidia/version') ?? '');
   return hash.digest('hex').slice(0, 16);
-}
-
-function onnxruntimeFolder(): string {
-  // From here, because the packaged extension has its packages below out/.
-  return dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
 }
 
 function listed(folder: string): string[] {
@@ -112,10 +115,6 @@ function listed(folder: string): string[] {
   } catch {
     return [];
   }
-}
-
-function exists(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false }) !== undefined;
 }
 
 function read(path: string): string | undefined {

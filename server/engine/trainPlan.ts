@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { parseConfig } from '../config.ts';
-import { chooseDevice } from '../devices/choose.ts';
+import { chooseDevice, passedOver } from '../devices/choose.ts';
 import { UserError } from '../errors.ts';
 import { deviceFor, requirePrecision } from '../precision.ts';
 import type { TrainParams } from '../protocol/engine.ts';
@@ -40,6 +40,7 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
   const device = params.device ?? config.device;
   requirePrecision(precision, engine, device);
   const chosen = await chooseRuntime(engine, deviceFor(precision, device), params.threads);
+  const gpu = engine === 'onnx' ? await passedOver(precision, device) : undefined;
   const opened = await openModel(params.model, params.threads);
   // A view of the same weights: what else is asked of the model meanwhile goes on with onnxruntime, on the processor, in float32.
   const asOpened = chosen.runtime === undefined && precision === opened.precision;
@@ -60,7 +61,10 @@ export async function openPlan(params: TrainParams): Promise<RunPlan> {
     engine: own.runtime.name,
     precision,
     device: own.runtime.device,
-    notices: chosen.notices,
+    get deviceTitle() {
+      return way.model === own ? chosen.title : undefined;
+    },
+    notices: [...chosen.notices, gpu ?? []].flat(),
     threads: threads.count,
     settle: async () => own.runtime.memory?.settle(),
     lessMemory(stage, error) {
@@ -242,6 +246,8 @@ interface ChosenRuntime {
   /** Undefined: the model's own. */
   readonly runtime?: Runtime;
   readonly versions?: Readonly<Record<string, string>>;
+  /** Where it computes, as a person reads it. Absent: on the CPU. */
+  readonly title?: string;
   readonly notices: readonly string[];
 }
 
@@ -253,11 +259,21 @@ async function chooseRuntime(
   if (engine === 'tensorflow') {
     const runtime = openTensorFlow(threadCount);
     const ignored = `The device ${choice} is onnxruntime's: TensorFlow trains where its own library does.`;
-    return { runtime, versions: runtime.versions, notices: choice === 'auto' || choice === 'cpu' ? [] : [ignored] };
+    const title = runtime.computesOnGpu ? 'GPU (TensorFlow)' : undefined;
+    return {
+      runtime,
+      title,
+      versions: runtime.versions,
+      notices: choice === 'auto' || choice === 'cpu' ? [] : [ignored],
+    };
   }
   const { device, title, notice } = await chooseDevice(choice);
   const runtime = device === 'cpu' ? undefined : runtimeOn(device);
-  return { runtime, notices: [notice ?? [], device === 'cpu' ? [] : `Training runs on ${title}.`].flat() };
+  return {
+    runtime,
+    ...(runtime && { title }),
+    notices: [notice ?? [], device === 'cpu' ? [] : `Training runs on ${title}.`].flat(),
+  };
 }
 
 function versionOf(name: string): string {

@@ -79,6 +79,10 @@ export function createEngineHost(options: EngineHostOptions = {}): OpenEngineHos
     const entry: Running = { model, threads, background: background && model !== undefined };
     running.add(entry);
     clearTimeout(idle);
+    if (running.size === 1 && engine?.isOutdated) {
+      void engine.close();
+      [engine, held] = [undefined, undefined];
+    }
     engine ??= createEngine();
     const current = engine;
     try {

@@ -2,15 +2,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
+import { cudaProblem } from '../cuda/home.ts';
+import { devicesHere, probeDevice } from '../devices/probe.ts';
 import { deviceStates } from '../devices/states.ts';
 import { availableMemory, gigabytes } from '../engine/weights/memory.ts';
 import { describeHolder } from '../lock.ts';
 import { packageRoot, palateHome } from '../paths.ts';
-import type { DoctorReport, EngineName, MemoryNeed, ProjectFolder } from '../protocol/types.ts';
+import type { DeviceName, DoctorReport, EngineName, MemoryNeed, ProjectFolder } from '../protocol/types.ts';
 import { defaultConfig } from '../store/projectConfig.ts';
 import type { ProjectStore } from '../store/projectStore.ts';
 import { basePath } from './baseModel.ts';
 import { crashSentence } from './createEngineHost.ts';
+import { deviceLimits, deviceNeedChecks, deviceNeeds } from './deviceNeeds.ts';
 import { heldCheck, needsCheck } from './doctorMemory.ts';
 import type { EngineHost } from './engineHost.ts';
 import { EngineCrashed } from './engineProcess.ts';
@@ -38,13 +41,21 @@ export async function examine(
 ): Promise<DoctorReport> {
   const { version } = JSON.parse(readFileSync(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
   const memory = await memoryChecks(engine, project, named);
+  const here = devicesHere();
+  const probed = await Promise.all(here.map((device) => probeDevice(device)));
+  const devices = await deviceLimits(probed);
+  const needs = await deviceNeeds(devices, (await project?.store.config().catch(() => undefined)) ?? defaultConfig());
   const checks = [
     checkNode(),
     await engineCheck(engine),
     ...engineStates()
       .filter(({ name }) => name !== 'onnx')
       .map(({ message, ready }): Check => ({ name: 'TensorFlow', ok: ready, message, optional: true })),
-    ...(await deviceChecks()),
+    ...(await deviceStates(here, async (device) => probed[here.indexOf(device)])).map(
+      ({ title, ready, message }): Check => ({ name: title, ok: ready, message, optional: true }),
+    ),
+    ...cudaCheck(here),
+    ...deviceNeedChecks(needs),
     checkEmbedded(),
     checkHome(),
     ...(project ? await projectChecks(project.folder, project.store) : []),
@@ -57,6 +68,8 @@ export async function examine(
     cores: availableParallelism(),
     memory: { total: totalmem(), available: availableMemory() },
     ...(memory.needs && { needs: memory.needs }),
+    devices,
+    deviceNeeds: needs,
     checks,
   };
 }
@@ -81,9 +94,12 @@ async function engineCheck(engine: Pick<EngineHost, 'call'>): Promise<Check> {
   }
 }
 
-async function deviceChecks(): Promise<Check[]> {
-  const states = await deviceStates();
-  return states.map(({ title, ready, message }) => ({ name: title, ok: ready, message, optional: true }));
+/** Where NVIDIA's driver is there and onnxruntime's provider is not. */
+function cudaCheck(here: readonly DeviceName[]): Check[] {
+  if (here.includes('cuda') || cudaProblem() !== undefined || !existsSync('/proc/driver/nvidia/version')) return [];
+  const message =
+    "NVIDIA's driver is there, onnxruntime's provider is not: `palate install-cuda` (in the editor: Palate: Install CUDA Support) gets it";
+  return [{ name: 'CUDA', ok: false, message, optional: true }];
 }
 
 /** What is held, and what will be needed: of the named model, else of the project's; neither: of none. */

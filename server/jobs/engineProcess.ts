@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { engineEnvironment, libraryPlaces } from '../devices/environment.ts';
 import { UserError } from '../errors.ts';
 import { packageRoot } from '../paths.ts';
 import type {
@@ -14,8 +15,6 @@ import type {
   EngineResult,
   Priority,
 } from '../protocol/engine.ts';
-import { loaderEnvironment } from '../tensorflow/cuda.ts';
-import { findNative } from '../tensorflow/home.ts';
 
 export interface EngineOptions {
   /** The program to fork; default: the built server/engine/main.ts. */
@@ -62,6 +61,7 @@ interface Child {
   readonly process: ChildProcess;
   readonly waiting: Map<number, Waiting>;
   readonly lastLines: string[];
+  readonly libraryPlaces: string | undefined;
   readonly ended: Promise<void>;
 }
 
@@ -83,6 +83,12 @@ export class EngineProcess {
   /** Of the running engine; undefined before the first call and after a crash. */
   get pid(): number | undefined {
     return this.#child?.process.pid;
+  }
+
+  /** Whether something was installed since it started that only a new process finds: CUDA's provider, its libraries. */
+  get isOutdated(): boolean {
+    if (this.#child === undefined || this.#options.env !== undefined) return false;
+    return this.#child.libraryPlaces !== libraryPlaces();
   }
 
   /**
@@ -133,10 +139,11 @@ export class EngineProcess {
 
   #start(): Child {
     const entry = this.#options.entry ?? join(packageRoot(), 'out', 'server', 'engine', 'main.js');
+    // CUDA's libraries are found by what stands here when the process starts.
+    const env = this.#options.env ?? engineEnvironment();
     const process = fork(entry, {
       execArgv: [...(this.#options.execArgv ?? [])],
-      // CUDA's libraries for TensorFlow are found by what stands here when the process starts.
-      env: this.#options.env ?? loaderEnvironment(findNative()?.cudaFolders ?? []),
+      env,
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Structured clone: NaN and the infinities stay what they are.
       serialization: 'advanced',
@@ -159,7 +166,7 @@ export class EngineProcess {
       // The last lines of output may come after 'exit'. ('close' never comes after a disconnect of this side's.)
       process.on('exit', (code, signal) => void printed.then(() => end(endingOf(code, signal))));
     });
-    const child: Child = { process, waiting, lastLines, ended };
+    const child: Child = { process, waiting, lastLines, libraryPlaces: libraryPlaces(env), ended };
     return child;
   }
 

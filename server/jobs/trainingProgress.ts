@@ -26,9 +26,15 @@ export function watchTraining(
       context.notice(event.message);
     } else if (event.kind === 'stage') {
       if (event.status === 'done') return tell({ done: progress.total });
+      const { device } = event;
+      if (event.status === 'moved') {
+        // What it took until now says nothing of another device's pace.
+        timeLeft.begin(event.stage, progress.total > 0 ? progress.done / progress.total : 0);
+        return tell({ device });
+      }
       timeLeft.begin(event.stage);
       resumedAt = event.status === 'resumed' ? event.step : undefined;
-      tell({ stage: event.stage, what: 'starting', done: event.step, total: 0 });
+      tell({ stage: event.stage, device, what: 'starting', done: event.step, total: 0 });
     } else if (event.kind === 'metrics') {
       const { stage, step, steps } = event;
       if (!steps) return;

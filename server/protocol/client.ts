@@ -23,7 +23,7 @@ import type {
   TrainingForecast,
 } from './project.ts';
 import type { Outcome, ProjectModel, RunHistory, RunSummary } from './runs.ts';
-import type { TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
+import type { CudaState, TensorflowProgress, TensorflowSetup, TensorflowState } from './setup.ts';
 import type { DeviceChoice, EngineName, Precision, StageName } from './types.ts';
 
 interface InProject {
@@ -163,6 +163,11 @@ export interface ClientMethods {
   };
   /** What was downloaded is kept for the next time. */
   stopTensorflowSetup: { params: Record<string, never>; result: { readonly stopping: boolean } };
+
+  /** onnxruntime's CUDA provider: whether it is there, else what would be downloaded. Asks its feed. */
+  cudaState: { params: Record<string, never>; result: CudaState };
+  /** A job downloads and installs it where it is not there, and tries the device. */
+  installCuda: { params: Record<string, never>; result: Job };
 }
 
 /** Server → editor. */

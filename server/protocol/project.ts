@@ -197,6 +197,8 @@ export interface JobProgress {
   /** "loading the model", "rollout", "generating" … */
   readonly what: string;
   readonly stage?: StageName;
+  /** What the stage computes on, as a person reads it. Absent: the CPU. */
+  readonly device?: string;
   /** Of the stage, in optimiser steps; of other jobs, in what `what` counts. `total` 0: not known. */
   readonly done: number;
   readonly total: number;
@@ -230,6 +232,40 @@ export interface MemoryNeed {
   readonly parts: Readonly<Record<string, number>>;
 }
 
+/** A device that works here, the CPU apart, with what it has shown of its limits, in bytes. */
+export interface DeviceLimits {
+  readonly name: DeviceName;
+  readonly title: string;
+  /** It is the processor that computes. */
+  readonly software: boolean;
+  /** The largest buffer that could be had, and the smallest that could not; of those that were tried. */
+  readonly bufferLimit?: number;
+  readonly bufferRefused?: number;
+  /** Of the card, where it tells. */
+  readonly memory?: number;
+}
+
+/** Whether a model's training fits on a device; null: not known. */
+export interface DeviceFit {
+  readonly name: DeviceName;
+  readonly title: string;
+  readonly fits: boolean | null;
+  /** Follows the title: "has room for it with its 8.6 GB". */
+  readonly message: string;
+}
+
+/** What training a model takes of a device's memory, in bytes. */
+export interface DeviceNeed {
+  readonly model: string;
+  /** Absolute. */
+  readonly path: string;
+  /** At the peak of the stage that takes most. */
+  readonly bytes: number;
+  /** The weight that takes the largest buffer. */
+  readonly largest: { readonly name: string; readonly bytes: number };
+  readonly devices: readonly DeviceFit[];
+}
+
 export interface DoctorReport {
   readonly palate: string;
   readonly node: string;
@@ -239,6 +275,9 @@ export interface DoctorReport {
   readonly memory: { readonly total: number; readonly available: number };
   /** Of the project's model, or of the one that was named. */
   readonly needs?: readonly MemoryNeed[];
+  readonly devices: readonly DeviceLimits[];
+  /** Of every model of this person. */
+  readonly deviceNeeds: readonly DeviceNeed[];
   readonly checks: readonly {
     readonly name: string;
     readonly ok: boolean;

@@ -1,4 +1,4 @@
-/** What the server tells of the native part of TensorFlow and of its set-up. No imports but types. */
+/** What the server tells of what can be installed besides: TensorFlow's native part, CUDA's provider. No imports but types. */
 
 /** In this order; those that are not needed are left out. 'present' checks what is installed already. */
 export type TensorflowStage = 'present' | 'download' | 'unpack' | 'binding' | 'compile' | 'check';
@@ -40,3 +40,23 @@ export interface TensorflowProgress {
 export type TensorflowSetup =
   | { readonly status: 'installed' | 'present'; readonly state: TensorflowState }
   | { readonly status: 'stopped' };
+
+/** In this order. 'check' tries the device in a process of its own. */
+export type CudaStage = 'download' | 'unpack' | 'check';
+
+/** onnxruntime's CUDA provider as it can be downloaded. */
+export interface CudaOffer {
+  /** Of onnxruntime. */
+  readonly version: string;
+  /** Where it comes from. */
+  readonly host: string;
+  readonly bytes: number;
+  /** Where it goes. */
+  readonly folder: string;
+}
+
+/** 'none': why this platform has none. 'installed': it is there already, and can be tried anew. */
+export type CudaState =
+  | { readonly kind: 'none'; readonly message: string }
+  | { readonly kind: 'installed'; readonly folder: string }
+  | { readonly kind: 'offered'; readonly offer: CudaOffer };

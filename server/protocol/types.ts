@@ -213,12 +213,14 @@ export interface SampleEvent {
   readonly reward: number;
 }
 
-/** A stage starts, is gone on with, or is done; `step` is the optimiser step it stands at. */
+/** A stage starts, is gone on with, moves to another device, or is done; `step` is the optimiser step it stands at. */
 export interface StageStatusEvent {
   readonly kind: 'stage';
   readonly stage: StageName;
-  readonly status: 'started' | 'resumed' | 'done';
+  readonly status: 'started' | 'resumed' | 'moved' | 'done';
   readonly step: number;
+  /** What it computes on, as a person reads it: "WebGPU (NVIDIA GeForce RTX 4070)". Absent: the CPU. */
+  readonly device?: string;
 }
 
 export interface CheckpointEvent {

@@ -61,20 +61,20 @@ async function rate(runtime: Runtime): Promise<number> {
   return (4 * 2 * size ** 3) / best / 1e6;
 }
 
-/** Bytes of the largest buffer that could be had, in doublings up to 4 GiB; a slow device is not asked for more. */
-async function bufferLimit({ memory }: WebGpuRuntime): Promise<number | undefined> {
+/** Of buffers in doublings up to 4 GiB, bytes of the largest that could be had and of the smallest that could not; a slow device is not asked for more. */
+async function bufferLimits({ memory }: WebGpuRuntime): Promise<{ bufferLimit?: number; bufferRefused?: number }> {
   let largest: number | undefined;
   for (let entries = 2 ** 25; entries <= 2 ** 30; entries *= 2) {
     const began = performance.now();
     try {
       (await memory.buffers.zeros(entries)).dispose();
     } catch {
-      return largest;
+      return { bufferLimit: largest, bufferRefused: 4 * entries };
     }
     largest = 4 * entries;
-    if (performance.now() - began > 1000) return largest;
+    if (performance.now() - began > 1000) break;
   }
-  return largest;
+  return { bufferLimit: largest };
 }
 
 function difference(a: readonly number[], b: readonly number[]): number {
@@ -112,7 +112,7 @@ async function probe(device: DeviceName) {
       return { ok: false, reason: `${what} differs from the processor's by ${off.toPrecision(2)}` };
   }
   const rates = { device: await rate(runtime), cpu: await rate(cpu) };
-  return { ok: true, rates, bufferLimit: runtime instanceof WebGpuRuntime ? await bufferLimit(runtime) : undefined };
+  return { ok: true, rates, ...(runtime instanceof WebGpuRuntime && (await bufferLimits(runtime))) };
 }
 
 const device = process.argv[2] as DeviceName;

@@ -42,6 +42,8 @@ export interface StageRecord {
   readonly seconds: number;
   /** The last value of each metric; null: it was not finite. */
   readonly metrics: Readonly<Record<string, number | null>>;
+  /** What it computed on, as a person reads it, one after the other: "WebGPU (NVIDIA GeForce RTX 4070)", "CPU". */
+  readonly devices?: readonly string[];
   /** What it went on with where a device's memory did not suffice, in sentences. */
   readonly fallBacks?: readonly string[];
   /** Bytes of metrics.jsonl and samples.jsonl when the stage started: what comes after them is its own. */

@@ -37,6 +37,8 @@ export interface RunPlan {
   readonly engine: EngineName;
   readonly precision: Precision;
   readonly device: DeviceName;
+  /** What stages compute on now, as a person reads it: another after `lessMemory`. Absent: the CPU. */
+  readonly deviceTitle?: string;
   /** What the person should know of it before it begins: a device that could not be had. */
   readonly notices?: readonly string[];
   /** Brings the stages' states up to date where they learn in a device's memory; called before one is saved. */

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { StageName } from '../../protocol/types.ts';
+import type { StageName, StageStatusEvent } from '../../protocol/types.ts';
 import { readLatestCheckpoint, writeCheckpoint } from '../checkpoints.ts';
 import type { Serialisable, StageEvent } from '../stages/stage.ts';
 import { type LineLog, openLineLog } from './lineLog.ts';
@@ -53,7 +53,8 @@ export async function* runStage(
   let opened: OpenStage | undefined;
   try {
     if (record.status === 'waiting') run.update(name, { status: 'running', logs: standing.logs });
-    yield { kind: 'stage', stage: name, status: kept ? 'resumed' : 'started', step: standing.step };
+    let device = noteDevice(run, name, plan);
+    yield { kind: 'stage', stage: name, status: kept ? 'resumed' : 'started', step: standing.step, ...device };
     opened = await open(run.adapters());
     const state = kept?.state ?? opened.initial;
     const settle = async () => plan.settle?.();
@@ -83,6 +84,10 @@ export async function* runStage(
         if (less === undefined) throw error;
         run.update(name, { fallBacks: [...(run.record(name).fallBacks ?? []), less.notice] });
         yield { kind: 'notice', message: less.notice };
+        const before = device.device;
+        device = noteDevice(run, name, plan);
+        if (device.device !== before)
+          yield { kind: 'stage', stage: name, status: 'moved', step: standing.step, ...device };
         opened.close?.();
         opened = await less.plan.open(run.adapters());
       }
@@ -90,13 +95,21 @@ export async function* runStage(
     yield* sitting.save();
     plan.writeAdapter(join(run.folder, adapterFolders[name]), opened.stage.adapter(state));
     run.update(name, { ...sitting.progress(), status: 'done' });
-    yield { kind: 'stage', stage: name, status: 'done', step: standing.step };
+    yield { kind: 'stage', stage: name, status: 'done', step: standing.step, ...device };
     return true;
   } finally {
     opened?.close?.();
     logs.metrics.close();
     logs.samples.close();
   }
+}
+
+/** Writes into the manifest what the stage computes on from now on, and answers it for an event. */
+function noteDevice(run: Run, stage: StageName, { deviceTitle: device }: RunPlan): Pick<StageStatusEvent, 'device'> {
+  const { devices = [] } = run.record(stage);
+  const title = device ?? 'CPU';
+  if (devices.at(-1) !== title) run.update(stage, { devices: [...devices, title] });
+  return device === undefined ? {} : { device };
 }
 
 interface SittingOptions {

@@ -1,6 +1,6 @@
 import { requireNative } from '../../tensorflow/home.ts';
 import { loadNative, usesGpu } from './native.ts';
-import { TensorFlowRuntime } from './program.ts';
+import { deviceKey, TensorFlowRuntime } from './program.ts';
 
 /**
  * TensorFlow, native.
@@ -17,6 +17,6 @@ export function openTensorFlow(threads: number): TensorFlowRuntime {
   return new TensorFlowRuntime(tf, {
     '@tensorflow/tfjs-node': tfjsNode,
     libtensorflow,
-    'libtensorflow device': device,
+    [deviceKey]: device,
   });
 }

@@ -33,6 +33,9 @@ interface Evaluation {
   readonly leaf: (name: string) => tfjs.Tensor;
 }
 
+/** Among the versions that a manifest keeps: 'GPU' or 'CPU'. */
+export const deviceKey = 'libtensorflow device';
+
 /** TensorFlow as a runtime. A definition is gone through at every run; frozen weights are copied once. */
 export class TensorFlowRuntime implements Runtime {
   readonly name = 'tensorflow';
@@ -47,6 +50,11 @@ export class TensorFlowRuntime implements Runtime {
   constructor(tf: TensorFlow, versions: Readonly<Record<string, string>> = {}) {
     this.tf = tf;
     this.versions = versions;
+  }
+
+  /** Whether TensorFlow saw a GPU when it started: its tensors live there then. */
+  get computesOnGpu(): boolean {
+    return this.versions[deviceKey] === 'GPU';
   }
 
   async compile(build: Build, options: CompileOptions = {}): Promise<Session> {

@@ -58,7 +58,10 @@ describe('the language server', function () {
   }
 
   it('answers every method without parameters, and with wrong ones', async () => {
-    const takeNothing = ['listJobs', 'doctor', 'engineMemory', 'tensorflowState', 'stopTensorflowSetup', 'listLibrary'];
+    const takeNothing = [
+      ...['listJobs', 'doctor', 'engineMemory', 'tensorflowState', 'stopTensorflowSetup', 'listLibrary'],
+      ...['cudaState', 'installCuda'],
+    ];
     for (const method of clientMethods.filter((name) => !takeNothing.includes(name))) {
       for (const params of [undefined, null, {}, [], { project: null, folder: 1, job: [], folders: 'all' }]) {
         await assert.rejects(ask(`palate/${method}`, params), /palate\//, `${method} ${JSON.stringify(params)}`);

@@ -76,7 +76,11 @@ describe('train on tensorflow', function () {
       const { versions, stages } = manifestOf(out);
       assert.equal(stages[2].settings.engine, second);
       assert.equal('libtensorflow' in versions, second === 'tensorflow');
-      if (second === 'tensorflow') assert.match(versions['libtensorflow device'], /^[CG]PU$/);
+      if (second === 'tensorflow') {
+        assert.match(versions['libtensorflow device'], /^[CG]PU$/);
+        const ran = versions['libtensorflow device'] === 'GPU' ? 'GPU (TensorFlow)' : 'CPU';
+        assert.equal(stages.at(-1).devices.at(-1), ran);
+      }
       assert.deepEqual(
         stages.map(({ status }: { status: string }) => status),
         ['done', 'done', 'done'],

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { chooseDevice } from '../../../server/devices/choose.ts';
+import { chooseDevice, passedOver } from '../../../server/devices/choose.ts';
 import type { Probed } from '../../../server/devices/probe.ts';
 import type { DeviceName } from '../../../server/protocol/types.ts';
+import { platformName } from '../../../server/tensorflow/home.ts';
 
 const fast = { device: 900, cpu: 50 };
 const answers: Record<string, Partial<Probed>> = {
@@ -42,6 +43,27 @@ describe('chooseDevice', () => {
     const broken = await chooseDevice('webgpu', probing({ webgpu: 'broken' }));
     assert.equal(broken.device, 'cpu');
     assert.match(broken.notice ?? '', /WebGPU does not work here \(it did not answer within 60 s\)/);
-    assert.match((await chooseDevice('cuda', probing({}))).notice ?? '', /CUDA does not work here/);
+    const absent = (await chooseDevice('cuda', probing({}))).notice ?? '';
+    const isLinux = platformName() === 'linux-x64';
+    assert.match(
+      absent,
+      isLinux ? /CUDA does not work here \(.* not installed: `palate install-cuda`/ : /no such provider here/,
+    );
+    assert.match(
+      (await chooseDevice('coreml', probing({}))).notice ?? '',
+      /Core ML does not work here .*no such provider/,
+    );
+  });
+});
+
+describe('a device that the precision passes over', () => {
+  it('is named where it would have been used', async () => {
+    assert.match(
+      (await passedOver('int8-base', 'auto', probing({ webgpu: 'good' }))) ?? '',
+      /int8-base computes on the CPU, so WebGPU \(NVIDIA RTX\) is passed over: with the precision float32 it is used/,
+    );
+    assert.equal(await passedOver('int8-base', 'auto', probing({ webgpu: 'slow' })), undefined);
+    assert.equal(await passedOver('int8-base', 'cpu', probing({ webgpu: 'good' })), undefined);
+    assert.equal(await passedOver('float32', 'auto', probing({ webgpu: 'good' })), undefined);
   });
 });

@@ -30,6 +30,15 @@ describe('less memory', () => {
     const large = deviceFailure('webgpu', new Error('Buffer size (2000) exceeds the max buffer size limit (1000).'));
     assert.ok(large instanceof DeviceMemoryError);
     assert.match(large.message, /one buffer of 2000 bytes was needed, and the device allows 1000/);
+    // The first as WebGPU on software Vulkan gave it; the others as onnxruntime's sources write them.
+    for (const said of [
+      'WebGPU validation failed. [Invalid Buffer (unlabeled)] is invalid due to a previous error.\n - While validating entries[1]',
+      'Failed to create GPU buffer: size=1073741824 usage=140',
+      'BFC Arena ran out of memory trying to allocate 268435456',
+      'CUDA failure 2: out of memory',
+    ]) {
+      assert.ok(deviceFailure('webgpu', new Error(said)) instanceof DeviceMemoryError, said);
+    }
     const other = new Error('shader compilation failed');
     assert.equal(deviceFailure('webgpu', other), other);
   });

@@ -17,6 +17,8 @@ describe('reports', () => {
     platform: 'linux-x64',
     cores: 2,
     memory: { total: 2.4e10, available: 1.2e10 },
+    devices: [],
+    deviceNeeds: [],
     checks: [
       { name: 'onnxruntime', ok: true, message: 'loads' },
       { name: 'model', ok: false, message: 'not found: name a file' },
@@ -29,6 +31,8 @@ describe('reports', () => {
     assert.match(text, /✗ \*\*model\*\*: not found/);
     assert.match(text, /What was checked/);
     assert.match(doctorText(facts, { ...report, checks: report.checks.slice(0, 1) }), /All is well/);
+    const optional = [{ name: 'CUDA', ok: false, optional: true, message: 'not there' }];
+    assert.match(doctorText(facts, { ...report, checks: optional }), /All is well[\s\S]*– \*\*CUDA\*\*: not there/);
   });
 
   it('the doctor has something to say when the server has not', () => {

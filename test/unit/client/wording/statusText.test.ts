@@ -13,6 +13,14 @@ describe('status bar', () => {
     assert.equal(command, 'palate.showTraining');
   });
 
+  it('says the device where that is not the CPU, the adapter in the tooltip', () => {
+    const device = 'WebGPU (NVIDIA GeForce RTX 4070)';
+    const { text, tooltip } = statusText('running', [aJob({ progress: { ...progress, device } })]);
+    assert.equal(text, '$(sync~spin) PPO 12/50 · WebGPU · 3 min left');
+    assert.match(tooltip, /on WebGPU \(NVIDIA GeForce RTX 4070\)/);
+    assert.doesNotMatch(statusText('running', [aJob({ progress })]).tooltip, /^on /m);
+  });
+
   it('training comes before what else runs, which is counted', () => {
     const other = aJob({ id: 'other', kind: 'generate', title: 'Generate responses', run: undefined });
     const { text, tooltip } = statusText('running', [other, aJob({ progress })]);
