@@ -19,11 +19,10 @@ export const measurement: Measurement = {
     try {
       await makeLabelledProject(folder, { decisions: 100_000 });
       report.note('for the first time');
-      const [{ value }] = await measureApart<Measured[]>(program, [folder]);
-      report.figure('open for the first time', value, 's');
+      const first = await measureApart<Measured[]>(program, [folder, 'first']);
       report.note('again');
-      for (const figure of await measureApart<Measured[]>(program, [folder])) {
-        report.figure(figure.name, figure.value, figure.unit, figure.bar);
+      for (const { name, value, unit, bar } of [...first, ...(await measureApart<Measured[]>(program, [folder]))]) {
+        report.figure(name, value, unit, bar);
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });
@@ -31,7 +30,16 @@ export const measurement: Measurement = {
   },
 };
 
-await serveApart(program, ([folder]) => measureLabels(folder));
+await serveApart(program, ([folder, first]) => (first ? openOnce(folder) : measureLabels(folder)));
+
+/** Nothing is kept of the project yet. */
+async function openOnce(folder: string): Promise<Measured[]> {
+  const began = performance.now();
+  const store = await openProjectStore(folder);
+  const seconds = (performance.now() - began) / 1000;
+  await store.close();
+  return [{ name: 'open for the first time', value: seconds, unit: 's' }];
+}
 
 async function measureLabels(folder: string): Promise<Measured[]> {
   const delay = monitorEventLoopDelay({ resolution: 2 });

@@ -213,8 +213,8 @@ export class LineFile<Kind extends ScanKind> {
 
   /** The bytes from `at` to the end of the last line that is there; a longer piece where there is none. */
   async #chunk(source: Source<Kind>, at: number): Promise<Chunk<Kind>> {
-    const { file, size, known } = source;
-    const before = known.get(at);
+    const { file, size } = source;
+    const before = source.known.get(at);
     for (
       let wanted = Math.min(before?.length ?? chunkBytes, 2 * longestLine);
       ;
@@ -225,9 +225,9 @@ export class LineFile<Kind extends ScanKind> {
       const lines = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
       if (lines.length > 0) {
         const kept = lines.length === before?.length ? before.read() : undefined;
-        const isKnown = kept?.digest === digestOf(lines);
-        const scanned = kept !== undefined && isKnown ? kept : scan(this.#options.kind, lines);
-        return { bytes: lines, scanned, isKnown, last: at + lines.length >= size };
+        const known = kept !== undefined && kept.digest === digestOf(lines) ? kept : undefined;
+        const scanned = known ?? scan(this.#options.kind, lines);
+        return { bytes: lines, scanned, isKnown: known !== undefined, last: at + lines.length >= size };
       }
       const last = bytes.length < length || at + length >= size;
       if (last || length > longestLine) return { bytes, last };

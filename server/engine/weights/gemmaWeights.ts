@@ -3,6 +3,7 @@ import type { GemmaConfig, LocalLayers } from '../../../models/gemma.ts';
 import type { RopeScaling } from '../../../models/llama.ts';
 import { UserError } from '../../errors.ts';
 import { shown } from './files.ts';
+import { isObject } from './jsonObject.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
 import { checkGemma } from './shapes.ts';
 import { readWindow } from './windows.ts';
@@ -11,10 +12,6 @@ import { readWindow } from './windows.ts';
 
 const number = v.nullish(v.number());
 const list = v.nullish(v.array(v.string()));
-const isObject = v.custom<Record<string, unknown>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'an object is expected',
-);
 const ConfigSchema = v.object({
   num_hidden_layers: v.number(),
   hidden_size: v.number(),

@@ -8,6 +8,7 @@ import { extras, familyOfType, type LlamaFamily, llamaFamilyOf, typeList } from 
 import { listed, quoted, readJson, shown } from './files.ts';
 import { readGemmaConfig, refuseOtherGemmas, writeGemmaConfig } from './gemmaWeights.ts';
 import { readGpt2Config, writeGpt2Config } from './gpt2Weights.ts';
+import { isObject } from './jsonObject.ts';
 import { isPickleName, pickleError } from './pickles.ts';
 import { type RopeKeys, readRope, writeRopeScaling } from './ropeScaling.ts';
 import { checkLlama } from './shapes.ts';
@@ -16,11 +17,6 @@ import { readWindow, type WindowKeys, withinWindow } from './windows.ts';
 /** A Hugging Face model folder: config.json, and where its weights lie. */
 
 const number = v.nullish(v.number());
-/** valibot's record takes lists too. */
-const isObject = v.custom<Record<string, unknown>>(
-  (value) => typeof value === 'object' && value !== null && !Array.isArray(value),
-  'an object is expected',
-);
 /** The keys of config.json that decide what is computed; everything else in the file is left alone. */
 const ConfigSchema = v.object({
   num_hidden_layers: v.number(),
