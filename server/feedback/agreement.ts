@@ -33,7 +33,7 @@ export interface Agreement {
 /** How far the labels can be trusted. Shares are NaN where there is nothing to take a share of. */
 export async function agreementOf(
   annotators: Iterable<AnnotatorLabels>,
-  pairs: readonly VotedPair[],
+  pairs: Iterable<VotedPair>,
   numbers: ResponseNumbers,
   pacer: Pacer,
   gold: GoldAnswers = new Map(),
@@ -92,7 +92,7 @@ function answerOf(choice: number): number {
  * disagreement, each pair weighted by 1 / (annotators − 1).
  */
 async function agreementBetween(
-  pairs: readonly VotedPair[],
+  pairs: Iterable<VotedPair>,
   numbers: ResponseNumbers,
   pacer: Pacer,
 ): Promise<Agreement['between']> {

@@ -1,7 +1,6 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { kinds } from '../store/eventColumns.ts';
-import type { Pacer } from '../store/pacer.ts';
 import { newerDecision } from './tally.ts';
 
 /** What one annotator says about a pair now. */
@@ -17,29 +16,33 @@ export interface Vote {
 export interface VotedPair {
   readonly low: number;
   readonly high: number;
-  readonly votes: Vote[];
+  readonly votes: readonly Vote[];
 }
 
-/** All pairs that somebody has labelled, each with one vote an annotator. */
-export async function votedPairs(annotators: Iterable<AnnotatorLabels>, pacer: Pacer): Promise<VotedPair[]> {
-  const pairs = new Map<number, VotedPair>();
-  for (const labels of annotators) {
+/**
+ * All pairs that somebody has labelled, each with one vote an annotator. Of 100,000 pairs one at a time is made: all at
+ * once would take much memory. Whoever goes through them lets other work in between.
+ */
+export function* votedPairs(annotators: Iterable<AnnotatorLabels>): Generator<VotedPair> {
+  const all = [...annotators];
+  for (const [place, labels] of all.entries()) {
     for (const key of labels.comparisons()) {
       const { low, high, repeat } = partsOfKey(key);
-      const first = labels.current(comparisonKey(low, high, false));
-      const second = labels.current(comparisonKey(low, high, true));
-      if (first === -1 && second === -1) continue;
-      // Once a pair: at its first showing, if there is anything of that.
-      if (repeat && first !== -1) continue;
-      const rows = [first, second].filter((row) => row !== -1);
-      const decisions = rows.filter((row) => labels.events.kind[row] === kinds.decide).length;
-      const vote = { labels, row: newerDecision(labels, first, second), decisions, skips: rows.length - decisions };
-      const name = comparisonKey(low, high, false);
-      const pair = pairs.get(name);
-      if (pair === undefined) pairs.set(name, { low, high, votes: [vote] });
-      else pair.votes.push(vote);
-      if (pacer.isTired) await pacer.rest();
+      // Once a pair: at its first showing, if there ever was one.
+      if (repeat && labels.wasLabelled(comparisonKey(low, high, false))) continue;
+      const own = voteOf(labels, low, high);
+      if (own === undefined || all.slice(0, place).some((other) => voteOf(other, low, high) !== undefined)) continue;
+      const votes = [own, ...all.slice(place + 1).flatMap((other) => voteOf(other, low, high) ?? [])];
+      yield { low, high, votes };
     }
   }
-  return [...pairs.values()];
+}
+
+function voteOf(labels: AnnotatorLabels, low: number, high: number): Vote | undefined {
+  const first = labels.current(comparisonKey(low, high, false));
+  const second = labels.current(comparisonKey(low, high, true));
+  const rows = [first, second].filter((row) => row !== -1);
+  if (rows.length === 0) return undefined;
+  const decisions = rows.filter((row) => labels.events.kind[row] === kinds.decide).length;
+  return { labels, row: newerDecision(labels, first, second), decisions, skips: rows.length - decisions };
 }

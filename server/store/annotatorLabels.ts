@@ -1,6 +1,6 @@
-import { EventColumns, kinds } from './eventColumns.ts';
+import { EventColumns, type KeptEvents, kinds } from './eventColumns.ts';
 import type { Words } from './hexIds.ts';
-import { KeyTable } from './keyTable.ts';
+import { type KeptTable, KeyTable } from './keyTable.ts';
 import type { Pacer } from './pacer.ts';
 
 /** A comparison as a number: two responses' numbers and whether it is the repetition with sides swapped. */
@@ -23,6 +23,19 @@ export function partsOfKey(key: ComparisonKey): { low: number; high: number; rep
 /** Told after each event: the row that says how a comparison stands, before and now; −1: it is open. */
 export type LabelChange = (labels: AnnotatorLabels, key: ComparisonKey, before: number, after: number) => void;
 
+export interface KeptLabels {
+  readonly events: KeptEvents;
+  readonly newest: KeptTable;
+  readonly early: readonly (readonly [string, number])[];
+  readonly standing: Uint32Array;
+  readonly undone: readonly number[];
+  readonly targets: readonly (readonly [number, string])[];
+  readonly decided: number;
+  readonly skipped: number;
+  readonly lastApplied: number;
+  readonly newestTime: number;
+}
+
 /**
  * Everything that one annotator has said, replayed in the order of (at, id), whatever the order of the lines. An event
  * counts once, however often its line is there.
@@ -33,25 +46,51 @@ export type LabelChange = (labels: AnnotatorLabels, key: ComparisonKey, before: 
  */
 export class AnnotatorLabels {
   readonly name: string;
-  readonly events = new EventColumns();
+  readonly events: EventColumns;
   /** Comparisons that are decided, and those that are only skipped. */
   decided = 0;
   skipped = 0;
-  readonly #newest = new KeyTable();
+  readonly #newest: KeyTable;
   /** By the id of an event that is not there, or comes later as the clock says: the newest undo or redo of it. */
-  readonly #early = new Map<string, number>();
+  readonly #early: Map<string, number>;
   /** Decisions and skips that stand, oldest first. */
-  readonly #standing: number[] = [];
+  readonly #standing: number[];
   /** What was undone, in that order, since the last decision or skip. */
-  readonly #undone: number[] = [];
+  readonly #undone: number[];
   /** Of each row: the row that an undo or redo is about is found by this id. */
-  readonly #targets = new Map<number, string>();
+  readonly #targets: Map<number, string>;
   readonly #waiting: number[] = [];
   #lastApplied = -1;
   #newestTime = 0;
 
-  constructor(name: string) {
+  constructor(name: string, kept?: KeptLabels) {
     this.name = name;
+    this.events = new EventColumns(kept?.events);
+    this.#newest = new KeyTable(kept?.newest);
+    this.#early = new Map(kept?.early);
+    this.#standing = Array.from(kept?.standing ?? []);
+    this.#undone = [...(kept?.undone ?? [])];
+    this.#targets = new Map(kept?.targets);
+    this.decided = kept?.decided ?? 0;
+    this.skipped = kept?.skipped ?? 0;
+    this.#lastApplied = kept?.lastApplied ?? -1;
+    this.#newestTime = kept?.newestTime ?? 0;
+  }
+
+  /** What makes the same labels again, of settled ones. */
+  get kept(): KeptLabels {
+    return {
+      events: this.events.kept,
+      newest: this.#newest.kept,
+      early: [...this.#early],
+      standing: Uint32Array.from(this.#standing),
+      undone: [...this.#undone],
+      targets: [...this.#targets],
+      decided: this.decided,
+      skipped: this.skipped,
+      lastApplied: this.#lastApplied,
+      newestTime: this.#newestTime,
+    };
   }
 
   /**
@@ -97,6 +136,11 @@ export class AnnotatorLabels {
       if (skip === -1) skip = row;
     }
     return skip;
+  }
+
+  /** Whether a comparison was ever decided or skipped, standing or not. */
+  wasLabelled(key: ComparisonKey): boolean {
+    return this.#newest.get(key) !== -1;
   }
 
   /** Every comparison that was ever decided or skipped. */

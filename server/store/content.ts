@@ -7,9 +7,10 @@ import { PromptIds } from './contentIds.ts';
 import { isAbsent, reasonOf } from './fileErrors.ts';
 import { type Gold, GoldFile, goldFolder, goldOf, noGold } from './gold.ts';
 import { ImageFiles } from './images.ts';
+import type { KeptFiles } from './kept/keptFiles.ts';
+import { ScanCache } from './kept/scanCache.ts';
 import { Pacer } from './pacer.ts';
 import type { ScanKind } from './scan/scan.ts';
-import type { ScanCache } from './scan/scanCache.ts';
 import { WrittenResponse } from './writtenResponse.ts';
 
 export const promptsFolder = 'prompts';
@@ -59,9 +60,9 @@ export class ProjectContent {
   #picturesTook = 0;
   snapshot: ContentSnapshot = { prompts: [], responses: new Map(), gold: noGold, problems: [] };
 
-  constructor(folder: string, scans: ScanCache) {
+  constructor(folder: string, kept: KeptFiles) {
     this.#folder = folder;
-    this.#scans = scans;
+    this.#scans = new ScanCache(kept);
     this.#images = new ImageFiles(folder);
   }
 

@@ -1,4 +1,4 @@
-import { grownCapacity, HexIds, isUuid, uuidOf, type Words, wordsOf } from './hexIds.ts';
+import { grownCapacity, HexIds, isUuid, type KeptIds, uuidOf, type Words, wordsOf } from './hexIds.ts';
 
 /** What kind an event is, and whether it stands, in one byte each. */
 export const kinds = { decide: 1, skip: 2, undo: 3, redo: 4 } as const;
@@ -6,10 +6,35 @@ export const choices = { none: 0, low: 1, high: 2, tie: 3, bothGood: 4, bothBad:
 
 type Column = Float64Array | Int32Array | Uint32Array | Uint16Array | Uint8Array;
 
+const columnNames = [
+  'at',
+  'offset',
+  'length',
+  'ms',
+  'low',
+  'high',
+  'previous',
+  'file',
+  'kind',
+  'repeat',
+  'highFirst',
+  'choice',
+  'strength',
+  'scale',
+  'undone',
+  'applied',
+] as const;
+
+export interface KeptEvents {
+  readonly count: number;
+  readonly ids: KeptIds;
+  readonly columns: Pick<EventColumns, (typeof columnNames)[number]>;
+}
+
 /** Rows of numbers, one typed array a column; 100,000 of them take about 6 MB. */
 export class EventColumns {
   count = 0;
-  readonly ids = new HexIds();
+  readonly ids: HexIds;
   at = new Float64Array(16);
   /** Where the line stands in its file. */
   offset = new Float64Array(16);
@@ -32,6 +57,19 @@ export class EventColumns {
   undone = new Uint8Array(16);
   /** It has its place in the order of events. */
   applied = new Uint8Array(16);
+
+  constructor(kept?: KeptEvents) {
+    this.ids = new HexIds(kept?.ids);
+    if (kept === undefined) return;
+    this.count = kept.count;
+    Object.assign(this, kept.columns);
+  }
+
+  /** What makes the same rows again. */
+  get kept(): KeptEvents {
+    const columns = Object.fromEntries(columnNames.map((name) => [name, this[name]]));
+    return { count: this.count, ids: this.ids.kept, columns: columns as KeptEvents['columns'] };
+  }
 
   /**
    * Adds a row about no pair, and gives its number; −1: an event with this id is there already. The other columns are
@@ -76,26 +114,11 @@ export class EventColumns {
 
   #grow(): void {
     const capacity = grownCapacity(this.at.length);
-    const grown = <Kind extends Column>(column: Kind): Kind => {
-      const larger = new (column.constructor as new (length: number) => Kind)(capacity);
-      larger.set(column as never);
-      return larger;
-    };
-    this.at = grown(this.at);
-    this.offset = grown(this.offset);
-    this.length = grown(this.length);
-    this.ms = grown(this.ms);
-    this.low = grown(this.low);
-    this.high = grown(this.high);
-    this.previous = grown(this.previous);
-    this.file = grown(this.file);
-    this.kind = grown(this.kind);
-    this.repeat = grown(this.repeat);
-    this.highFirst = grown(this.highFirst);
-    this.choice = grown(this.choice);
-    this.strength = grown(this.strength);
-    this.scale = grown(this.scale);
-    this.undone = grown(this.undone);
-    this.applied = grown(this.applied);
+    for (const name of columnNames) {
+      const column = this[name];
+      const larger = new (column.constructor as new (length: number) => Column)(capacity);
+      larger.set(column);
+      Object.assign(this, { [name]: larger });
+    }
   }
 }

@@ -1,18 +1,21 @@
+import type { Stats } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UserError } from '../errors.ts';
-import { AnnotatorLabels, type LabelChange } from './annotatorLabels.ts';
+import { AnnotatorLabels, type KeptLabels, type LabelChange } from './annotatorLabels.ts';
 import { annotatorNamed } from './annotatorName.ts';
 import { statFiles } from './content.ts';
 import { choices, kinds } from './eventColumns.ts';
 import { type FeedbackEvent, type FeedbackLine, type PairEvent, readFeedback } from './feedbackEvents.ts';
 import { fileError, reasonOf } from './fileErrors.ts';
+import type { KeptIds } from './hexIds.ts';
 import { wordsOf } from './hexIds.ts';
 import { type JsonLine, lineError, parseJsonLine } from './jsonLines.ts';
-import { type FileLine, LineFile } from './lineFile.ts';
+import type { KeptFiles } from './kept/keptFiles.ts';
+import { decodeRecord, encodeRecord, recordsIn } from './kept/keptRecord.ts';
+import { type FileLine, type KeptLines, LineFile } from './lineFile.ts';
 import { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
-import type { ScanCache } from './scan/scanCache.ts';
 import type { ScannedDecisions } from './scan/scannedDecisions.ts';
 
 export const feedbackFolder = 'feedback';
@@ -36,24 +39,41 @@ interface LogFile {
   newer: boolean;
 }
 
-/** The decisions below feedback/, followed as the files grow and change. */
+/** All of the index, for the next opening of the project. */
+interface KeptIndex {
+  readonly numbers: KeptIds;
+  /** In the order of their numbers, by their names in the folder. */
+  readonly files: readonly (Pick<LogFile, 'name' | 'problems' | 'newer'> & { readonly lines: KeptLines })[];
+  readonly annotators: readonly (readonly [string, KeptLabels])[];
+}
+
+/** A log that has grown by so much is kept anew. */
+const muchBytes = 2 ** 20;
+const keptName = 'feedback.bin';
+
+/**
+ * The decisions below feedback/, followed as the files grow and change. The index of large logs is kept from one opening
+ * of the project to the next, and used where every log begins with the very bytes that it was made of.
+ */
 export class FeedbackIndex {
   readonly #folder: string;
   readonly #numbers: ResponseNumbers;
   readonly #listener: FeedbackListener;
-  readonly #scans: ScanCache;
+  readonly #keptFiles: KeptFiles;
   #files = new Map<string, LogFile>();
   #annotators = new Map<string, AnnotatorLabels>();
   readonly #names = new Map<string, string>();
   /** A file lost what was read of it: everything is read again. */
   #stale = false;
+  /** Bytes of the logs that the kept index is about; undefined: it was not looked at. */
+  #keptBytes: number | undefined;
   #folderProblem: string | undefined;
 
-  constructor(project: string, numbers: ResponseNumbers, scans: ScanCache, listener: FeedbackListener) {
+  constructor(project: string, numbers: ResponseNumbers, kept: KeptFiles, listener: FeedbackListener) {
     this.#folder = join(project, feedbackFolder);
     this.#numbers = numbers;
     this.#listener = listener;
-    this.#scans = scans;
+    this.#keptFiles = kept;
   }
 
   get annotators(): ReadonlyMap<string, AnnotatorLabels> {
@@ -87,9 +107,14 @@ export class FeedbackIndex {
 
   /** Reads what changed. `own`: the file that this process has just appended to. True: something did. */
   async refresh(own?: string): Promise<boolean> {
+    const isRestored = this.#keptBytes === undefined && (await this.#restore());
     let changed = await this.#readFiles(own);
+    // What was kept counts only where every log was looked at.
+    if (isRestored && [...this.#files.keys()].some((name) => this.whyUnreadable(name) !== undefined))
+      this.#stale = true;
     if (this.#stale) {
       this.#stale = false;
+      this.#keptBytes = 0;
       this.#files = new Map();
       this.#annotators = new Map();
       this.#listener.restarted();
@@ -100,6 +125,7 @@ export class FeedbackIndex {
     for (const labels of this.#annotators.values()) {
       await labels.settle(pacer, this.#listener.changed, () => this.#listener.restarted(labels));
     }
+    this.#keep();
     return changed;
   }
 
@@ -149,7 +175,44 @@ export class FeedbackIndex {
     return changed;
   }
 
-  #newFile(name: string): LogFile {
+  /** Takes what was kept of these logs, if they are still so large. False: nothing was. */
+  async #restore(): Promise<boolean> {
+    this.#keptBytes = 0;
+    const found = await statFiles(this.#folder, /\.jsonl$/i).catch(() => new Map<string, Stats>());
+    const bytes = [...found.values()].reduce((sum, { size }) => sum + size, 0);
+    const read = bytes < muchBytes ? undefined : await this.#keptFiles.read(keptName, bytes);
+    const [record] = read === undefined ? [] : recordsIn(read.bytes, 1);
+    if (read === undefined || record === undefined || record.length > bytes) return false;
+    const kept = decodeRecord(keptName, record, read.key) as KeptIndex | undefined;
+    if (kept === undefined) return false;
+    this.#numbers.restore(kept.numbers);
+    for (const { name, lines, problems, newer } of kept.files) {
+      const file = this.#newFile(name, lines);
+      file.problems.push(...problems);
+      file.newer = newer;
+    }
+    for (const [name, labels] of kept.annotators) this.#annotators.set(name, new AnnotatorLabels(name, labels));
+    this.#keptBytes = record.length;
+    return true;
+  }
+
+  /** Keeps the index for the next opening, where the logs have grown much. */
+  #keep(): void {
+    const files = [...this.#files];
+    const bytes = files.reduce((sum, [, { lines }]) => sum + lines.known, 0);
+    if (bytes - (this.#keptBytes ?? 0) < muchBytes) return;
+    this.#keptBytes = bytes;
+    const kept: KeptIndex = {
+      numbers: this.#numbers.kept,
+      files: files.map(([name, { lines, problems, newer }]) => ({ name, lines: lines.kept, problems, newer })),
+      annotators: [...this.#annotators].map(([name, labels]) => [name, labels.kept]),
+    };
+    // As it is now: others go on while it is being written.
+    const copy = structuredClone(kept);
+    this.#keptFiles.write(keptName, (key) => [encodeRecord(keptName, { start: 0, length: bytes }, copy, key)]);
+  }
+
+  #newFile(name: string, before?: KeptLines): LogFile {
     const file: LogFile = {
       name: `${feedbackFolder}/${name}`,
       number: this.#files.size,
@@ -165,7 +228,7 @@ export class FeedbackIndex {
           line: (line, tooLong) => this.#take(file, line, tooLong),
           unfinished: (line) => this.#takeUnfinished(file, line),
         },
-        { kind: 'decisions', cache: this.#scans },
+        { kind: 'decisions', before },
       ),
     };
     this.#files.set(name, file);

@@ -1,12 +1,31 @@
+export interface KeptIds {
+  readonly words: Uint32Array;
+  readonly count: number;
+  readonly table: Int32Array;
+}
+
 /**
  * Ids of 128 bits, as four words of 32 bits each, and their numbers in order of arrival. 100,000 strings in a Map would
  * take most of the time of opening a project, in the garbage collector.
  */
 export class HexIds {
-  #words = new Uint32Array(4 * 1024);
-  #count = 0;
+  #words: Uint32Array;
+  #count: number;
   /** Open addressing: number + 1, or 0 where it is free. At most half full. */
-  #table = new Int32Array(4096);
+  #table: Int32Array;
+
+  constructor(
+    { words, count, table }: KeptIds = { words: new Uint32Array(4096), count: 0, table: new Int32Array(4096) },
+  ) {
+    this.#words = words;
+    this.#count = count;
+    this.#table = table;
+  }
+
+  /** What makes the same ids again. */
+  get kept(): KeptIds {
+    return { words: this.#words, count: this.#count, table: this.#table };
+  }
 
   get count(): number {
     return this.#count;

@@ -1,11 +1,28 @@
 import { grownCapacity } from './hexIds.ts';
 
+export interface KeptTable {
+  readonly keys: Float64Array;
+  readonly values: Int32Array;
+  readonly count: number;
+}
+
 /** Rows by the number of a comparison: a Map from large numbers to small ones that makes no objects. */
 export class KeyTable {
   /** Open addressing; NaN where it is free. At most half full. */
-  #keys = new Float64Array(1024).fill(Number.NaN);
-  #values = new Int32Array(1024);
-  #count = 0;
+  #keys: Float64Array;
+  #values: Int32Array;
+  #count: number;
+
+  constructor({ keys, values, count }: KeptTable = { keys: freeKeys(1024), values: new Int32Array(1024), count: 0 }) {
+    this.#keys = keys;
+    this.#values = values;
+    this.#count = count;
+  }
+
+  /** What makes the same table again. */
+  get kept(): KeptTable {
+    return { keys: this.#keys, values: this.#values, count: this.#count };
+  }
 
   /** −1: it is not there. */
   get(key: number): number {
@@ -54,7 +71,7 @@ export class KeyTable {
 
   #grow(): void {
     const [keys, values] = [this.#keys, this.#values];
-    this.#keys = new Float64Array(grownCapacity(keys.length)).fill(Number.NaN);
+    this.#keys = freeKeys(grownCapacity(keys.length));
     this.#values = new Int32Array(this.#keys.length);
     for (let at = 0; at < keys.length; at++) {
       if (Number.isNaN(keys[at])) continue;
@@ -64,3 +81,5 @@ export class KeyTable {
     }
   }
 }
+
+const freeKeys = (capacity: number): Float64Array => new Float64Array(capacity).fill(Number.NaN);

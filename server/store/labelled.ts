@@ -1,10 +1,11 @@
 import { nearestName } from '../config.ts';
 import { UserError } from '../errors.ts';
 import { votedPairs } from '../feedback/votes.ts';
+import type { PreferenceRow } from '../protocol/types.ts';
 import type { AnnotatorLabels } from './annotatorLabels.ts';
 import { annotatorNamed } from './annotatorName.ts';
 import { Pacer } from './pacer.ts';
-import { type Preferred, preferredPairs, textOf } from './preferences.ts';
+import { type Preferred, type PreferredPair, preferenceRowOf, preferredPairs, textOf, textsOf } from './preferences.ts';
 import type { ProjectState } from './projectState.ts';
 import type { LabelledResponse } from './projectStore.ts';
 
@@ -32,16 +33,21 @@ export async function preferredIn(
   names: readonly string[] | undefined,
   wanted: { readonly text: boolean; readonly image: boolean },
 ): Promise<Preferred> {
-  const pacer = new Pacer();
-  const voted = await votedPairs(annotatorsIn(state, names), pacer);
-  return preferredPairs(voted, state.content, state.numbers, wanted, pacer);
+  return preferredPairs(votedPairs(annotatorsIn(state, names)), state.content, state.numbers, wanted, new Pacer());
+}
+
+export async function preferenceRowsOf(pairs: readonly PreferredPair[]): Promise<PreferenceRow[]> {
+  const rows: PreferenceRow[] = [];
+  const text = textsOf();
+  await new Pacer().each(pairs, (pair) => rows.push(preferenceRowOf(pair, text)));
+  return rows;
 }
 
 /** The texts that somebody has decided about. */
 export async function labelledResponsesIn({ content, numbers, index }: ProjectState): Promise<LabelledResponse[]> {
   const found = new Map<string, LabelledResponse>();
   const pacer = new Pacer();
-  for (const { low, high, votes } of await votedPairs(index.annotators.values(), pacer)) {
+  for (const { low, high, votes } of votedPairs(index.annotators.values())) {
     if (pacer.isTired) await pacer.rest();
     if (votes.every(({ row }) => row === -1)) continue;
     for (const number of [low, high]) {

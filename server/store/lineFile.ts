@@ -1,8 +1,10 @@
 import type { Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { isAbsent } from './fileErrors.ts';
+import type { KnownPiece, ScanCache, ScannedPiece } from './kept/scanCache.ts';
+import { bytesAt, type Piece, standingPieces } from './pieces.ts';
 import { type ScanKind, type Scans, scan } from './scan/scan.ts';
-import type { KnownPiece, ScanCache, ScannedPiece } from './scan/scanCache.ts';
+
 import { digestOf } from './scan/scannedLines.ts';
 
 /** One line of a file, without its end: the bytes of `chunk` from `start` to `end`. */
@@ -54,15 +56,20 @@ export interface LineOptions<Kind extends ScanKind> {
   readonly cache?: ScanCache;
   /** The reader keeps the bytes it gets. */
   readonly keeps?: boolean;
+  /** What the reader has from before. The next refresh looks at every byte of it. */
+  readonly before?: KeptLines;
+}
+
+/** How far a file was read. */
+export interface KeptLines {
+  readonly known: number;
+  readonly lines: number;
+  readonly open: boolean;
+  readonly skipping: boolean;
+  readonly pieces: readonly Piece[];
 }
 
 export type Refreshed = 'same' | 'grown' | 'reset' | 'absent';
-
-/** Bytes that were read at one go. */
-interface Piece {
-  readonly length: number;
-  readonly digest: string;
-}
 
 /** A file that is being read. */
 interface Source<Kind extends ScanKind> {
@@ -101,19 +108,35 @@ export class LineFile<Kind extends ScanKind> {
   readonly #options: LineOptions<Kind>;
   #identity = '';
   /** Bytes and lines that the reader got. */
-  #known = 0;
-  #lines = 0;
+  #known: number;
+  #lines: number;
   /** The last of them was taken without its end. */
-  #open = false;
+  #open: boolean;
   /** It is too long, and its end is not there yet: what follows is only counted. */
-  #skipping = false;
+  #skipping: boolean;
   /** The known bytes, piece by piece as they were read. */
-  #pieces: Piece[] = [];
+  #pieces: Piece[];
 
   constructor(path: string, reader: LineReader<Kind>, options: LineOptions<Kind>) {
     this.path = path;
     this.#reader = reader;
     this.#options = options;
+    this.#known = options.before?.known ?? 0;
+    this.#lines = options.before?.lines ?? 0;
+    this.#open = options.before?.open ?? false;
+    this.#skipping = options.before?.skipping ?? false;
+    this.#pieces = [...(options.before?.pieces ?? [])];
+  }
+
+  /** Bytes that the reader has. */
+  get known(): number {
+    return this.#known;
+  }
+
+  /** How far it was read: what a reader has to know to go on from there. */
+  get kept(): KeptLines {
+    const [known, lines, open, skipping] = [this.#known, this.#lines, this.#open, this.#skipping];
+    return { known, lines, open, skipping, pieces: [...this.#pieces] };
   }
 
   /** Reads what is new. `own`: what changed since the last time was appended by this process. */
@@ -162,20 +185,8 @@ export class LineFile<Kind extends ScanKind> {
       const [byte] = await bytesAt(file, this.#known, Buffer.alloc(1));
       if (byte !== newline && byte !== carriageReturn) return false;
     }
-    const pieces: Piece[] = [];
-    for (let [at, k] = [0, 0]; k < this.#pieces.length; ) {
-      const together = piecesTogether(this.#pieces, k);
-      const length = together.reduce((sum, piece) => sum + piece.length, 0);
-      const bytes = await bytesAt(file, at, Buffer.allocUnsafe(length));
-      let start = 0;
-      for (const piece of together) {
-        if (digestOf(bytes.subarray(start, start + piece.length)) !== piece.digest) return false;
-        start += piece.length;
-      }
-      pieces.push(together.length === 1 ? together[0] : { length, digest: digestOf(bytes) });
-      at += length;
-      k += together.length;
-    }
+    const pieces = await standingPieces(file, this.#pieces, chunkBytes);
+    if (pieces === undefined) return false;
     this.#pieces = pieces;
     return true;
   }
@@ -281,25 +292,6 @@ export class LineFile<Kind extends ScanKind> {
     this.#known += length;
     this.#pieces.push({ length, digest });
   }
-}
-
-/** Pieces from the k-th on that make a chunk: what was appended bit by bit is read at one go. */
-function piecesTogether(pieces: readonly Piece[], k: number): readonly Piece[] {
-  let length = pieces[k].length;
-  let end = k + 1;
-  while (end < pieces.length && length + pieces[end].length <= chunkBytes) length += pieces[end++].length;
-  return pieces.slice(k, end);
-}
-
-/** Fills the buffer with the bytes from `at` on; fewer where the file ends before. */
-async function bytesAt(file: FileHandle, at: number, buffer: Buffer): Promise<Buffer> {
-  let held = 0;
-  while (held < buffer.length) {
-    const { bytesRead } = await file.read(buffer, held, buffer.length - held, at + held);
-    if (bytesRead === 0) break;
-    held += bytesRead;
-  }
-  return buffer.subarray(0, held);
 }
 
 function identityOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {

@@ -13,7 +13,6 @@ import type {
   Decision,
   ExportSummary,
   LabelProgress,
-  PreferenceRow,
   ProjectInfo,
   Recorded,
   RecordedEvent,
@@ -28,11 +27,10 @@ import { type FeedbackLine, feedbackVersion } from './feedbackEvents.ts';
 import { feedbackFolder } from './feedbackIndex.ts';
 import { fileError } from './fileErrors.ts';
 import { goldFolder } from './gold.ts';
-import { annotatorsIn, labelledResponsesIn, preferredIn } from './labelled.ts';
+import { annotatorsIn, labelledResponsesIn, preferenceRowsOf, preferredIn } from './labelled.ts';
 import { Mutex } from './mutex.ts';
 import { addResponses } from './newResponses.ts';
 import { Pacer } from './pacer.ts';
-import { preferenceRowOf } from './preferences.ts';
 import { compareSettings, type ProjectConfig, projectFile } from './projectConfig.ts';
 import { projectInfo } from './projectInfo.ts';
 import { ProjectState } from './projectState.ts';
@@ -228,9 +226,7 @@ class FileProjectStore implements ProjectStore {
     return this.#fresh(async () => {
       const wanted = { text: options.modality !== 'image', image: false };
       const { pairs, leftOut } = await preferredIn(this.#state, options.annotators, wanted);
-      const rows: PreferenceRow[] = [];
-      await new Pacer().each(pairs, (pair) => rows.push(preferenceRowOf(pair)));
-      return { rows, leftOut: leftOut as Readonly<Record<string, number>> };
+      return { rows: await preferenceRowsOf(pairs), leftOut: leftOut as Readonly<Record<string, number>> };
     });
   }
 
@@ -250,7 +246,7 @@ class FileProjectStore implements ProjectStore {
       const annotators = annotatorsIn(this.#state, options.annotators);
       const pacer = new Pacer();
       const { numbers, gold } = this.#state;
-      return agreementOf(annotators, await votedPairs(annotators, pacer), numbers, pacer, gold);
+      return agreementOf(annotators, votedPairs(annotators), numbers, pacer, gold);
     });
   }
 

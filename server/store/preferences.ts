@@ -48,7 +48,7 @@ export interface Preferred {
 
 /** What the annotators prefer, one row a pair, by majority. Every decision and every skip is in a row or counted. */
 export async function preferredPairs(
-  voted: readonly VotedPair[],
+  voted: Iterable<VotedPair>,
   content: ContentSnapshot,
   numbers: ResponseNumbers,
   wanted: { readonly text: boolean; readonly image: boolean },
@@ -60,7 +60,7 @@ export async function preferredPairs(
   };
   const places = placesOf(content);
   /** By prompt: one sort of all of them would block for long. */
-  const found = content.prompts.map((): { pair: PreferredPair; place: number; other: number }[] => []);
+  const found = content.prompts.map((): PreferredPair[] => []);
   for (const { low, high, votes } of voted) {
     if (pacer.isTired) await pacer.rest();
     const sum = (count: (vote: Vote) => number) => votes.reduce((total, vote) => total + count(vote), 0);
@@ -90,14 +90,16 @@ export async function preferredPairs(
       sum(({ decisions }) => Math.max(0, decisions - 1)),
     );
     const pair = majority(cast, a, b, content, leave);
-    if (pair === undefined) continue;
-    const [first, second] = [a, b].map(({ response }) => places.get(response.id) ?? 0).sort((x, y) => x - y);
-    found[a.prompt].push({ pair, place: first, other: second });
+    if (pair !== undefined) found[a.prompt].push(pair);
   }
   const pairs: PreferredPair[] = [];
   await pacer.each(found, (ofPrompt) => {
-    ofPrompt.sort((x, y) => x.place - y.place || x.other - y.other);
-    for (const { pair } of ofPrompt) pairs.push(pair);
+    const placed = ofPrompt.map((pair) => {
+      const [first, second] = [pair.chosen, pair.rejected].map(({ id }) => places.get(id) ?? 0).sort((x, y) => x - y);
+      return { pair, first, second };
+    });
+    placed.sort((x, y) => x.first - y.first || x.second - y.second);
+    for (const { pair } of placed) pairs.push(pair);
   });
   return { pairs, leftOut };
 }
@@ -144,14 +146,27 @@ function placesOf({ prompts }: ContentSnapshot): Map<string, number> {
   return places;
 }
 
-/** A pair of texts as a row to train on. */
-export function preferenceRowOf({ prompt, chosen, rejected }: PreferredPair): PreferenceRow {
+/** A pair of texts as a row to train on. `text`: of a response, which mostly stands in several pairs. */
+export function preferenceRowOf({ prompt, chosen, rejected }: PreferredPair, text = textOf): PreferenceRow {
   return {
     prompt: prompt.content,
-    chosen: textOf(chosen),
-    rejected: textOf(rejected),
+    chosen: text(chosen),
+    rejected: text(rejected),
     chosenFinished: chosen.finished,
     rejectedFinished: rejected.finished,
+  };
+}
+
+/** textOf that makes each text once, for as long as this function is kept. */
+export function textsOf(): typeof textOf {
+  const texts = new Map<Response, string>();
+  return (response) => {
+    let text = texts.get(response);
+    if (text === undefined) {
+      text = textOf(response);
+      texts.set(response, text);
+    }
+    return text;
   };
 }
 

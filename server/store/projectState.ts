@@ -9,10 +9,10 @@ import { choices, kinds } from './eventColumns.ts';
 import type { FeedbackLine } from './feedbackEvents.ts';
 import { FeedbackIndex } from './feedbackIndex.ts';
 import { type GoldAnswers, goldAnswers, showable } from './gold.ts';
+import { KeptFiles } from './kept/keptFiles.ts';
 import { textOf } from './preferences.ts';
 import { projectFile, type ReadConfig, readProjectConfig } from './projectConfig.ts';
 import { ResponseNumbers } from './responseNumbers.ts';
-import { ScanCache } from './scan/scanCache.ts';
 
 /** What is known of a project's files, brought up to date by `refresh`; the rest is answered from memory. */
 export class ProjectState {
@@ -20,7 +20,7 @@ export class ProjectState {
   readonly numbers = new ResponseNumbers();
   readonly queue = new LabelQueue(this.numbers);
   readonly index: FeedbackIndex;
-  readonly #scans: ScanCache;
+  readonly #kept: KeptFiles;
   readonly #content: ProjectContent;
   #config: ReadConfig | undefined;
   #configSeen = '';
@@ -29,9 +29,9 @@ export class ProjectState {
 
   constructor(folder: string) {
     this.folder = folder;
-    this.#scans = new ScanCache(folder);
-    this.#content = new ProjectContent(folder, this.#scans);
-    this.index = new FeedbackIndex(folder, this.numbers, this.#scans, {
+    this.#kept = new KeptFiles(folder);
+    this.#content = new ProjectContent(folder, this.#kept);
+    this.index = new FeedbackIndex(folder, this.numbers, this.#kept, {
       changed: (labels, key, before, after) => {
         if (!this.#stale) this.queue.change(labels, key, before, after);
       },
@@ -80,7 +80,7 @@ export class ProjectState {
 
   /** Resolves when nothing is being written any more. */
   close(): Promise<void> {
-    return this.#scans.close();
+    return this.#kept.close();
   }
 
   /** Whether the responses' pictures are still the ones that their ids speak of; where not, all is read again. */

@@ -1,9 +1,19 @@
-import { HexIds, type Words, wordsOf } from './hexIds.ts';
+import { HexIds, type KeptIds, type Words, wordsOf } from './hexIds.ts';
 
 /** Small numbers for responses' ids, the same as long as the project is open. */
 export class ResponseNumbers {
-  readonly #ids = new HexIds();
+  #ids = new HexIds();
   readonly #words = new Uint32Array(4);
+
+  /** What makes the same numbers again. */
+  get kept(): KeptIds {
+    return this.#ids.kept;
+  }
+
+  /** Begins anew with these. */
+  restore(kept: KeptIds): void {
+    this.#ids = new HexIds(kept);
+  }
 
   get count(): number {
     return this.#ids.count;

@@ -13,9 +13,10 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { KeptFiles } from '../../../../server/store/kept/keptFiles.ts';
+import { ScanCache } from '../../../../server/store/kept/scanCache.ts';
 import { LineFile } from '../../../../server/store/lineFile.ts';
 import { scan } from '../../../../server/store/scan/scan.ts';
-import { ScanCache } from '../../../../server/store/scan/scanCache.ts';
 import { temporaryFolder } from '../../../support/temporary.ts';
 
 const row = (k: number) =>
@@ -30,14 +31,18 @@ describe('scans that are kept', () => {
     return folder;
   };
 
-  const home = () => join(temporary.path, 'home-of-this-person');
+  /** What a project keeps, with the key of a person. */
+  function keptIn(folder: string, home = join(temporary.path, 'home-of-this-person')) {
+    const files = new KeptFiles(folder, home);
+    return { cache: new ScanCache(files), close: () => files.close() };
+  }
 
   /** A file of responses in a project of its own, over a megabyte. */
   function project(count = 6000) {
     const folder = newFolder();
     const path = join(folder, 'responses.jsonl');
     writeFileSync(path, Array.from({ length: count }, (_, k) => `${row(k)}\n`).join(''));
-    const scans = join(folder, '.palate', 'cache', 'scans');
+    const scans = join(folder, '.palate', 'cache', 'kept');
     const file = () => join(scans, readdirSync(scans)[0]);
     return { folder, path, scans, file };
   }
@@ -45,7 +50,7 @@ describe('scans that are kept', () => {
   /** Everything that a reader of the file gets: ids of rows, and lines that are left to the parser. */
   async function read({ folder, path }: { folder: string; path: string }): Promise<string[]> {
     const got: string[] = [];
-    const cache = new ScanCache(folder, home());
+    const { cache, close } = keptIn(folder);
     const lines = new LineFile<'responses'>(
       path,
       {
@@ -60,7 +65,7 @@ describe('scans that are kept', () => {
       { kind: 'responses', cache, keeps: true },
     );
     await lines.refresh(statSync(path));
-    await cache.close();
+    await close();
     return got;
   }
 
@@ -86,12 +91,12 @@ describe('scans that are kept', () => {
     assert.equal(statSync(own.file()).mtimeMs, written);
 
     // They are used: another id that is kept for the same bytes is believed.
-    const cache = new ScanCache(own.folder, home());
+    const { cache, close } = keptIn(own.folder);
     const [{ scanned, ...place }, ...rest] = await loaded(cache, own.path);
     assert.ok(rest.length > 1);
     const ids = `${'0'.repeat(32)}${scanned.ids.slice(32)}`;
     cache.save(own.path, 'responses', [{ ...place, scanned: { ...scanned, ids } }, ...rest]);
-    await cache.close();
+    await close();
     const [believed, ...others] = await read(own);
     assert.match(believed, /^0 0{32} m0$/);
     assert.deepEqual(others, first.slice(1));
@@ -138,14 +143,14 @@ describe('scans that are kept', () => {
     const [own, other] = [project(), temporary.write('home', '')];
     const first = await read(own);
     // Another person's key, and the same project: every record is whole, and says something else.
-    const theirs = new ScanCache(own.folder, `${other}-theirs`);
-    const pieces = (await loaded(new ScanCache(own.folder, home()), own.path)).map(({ scanned, ...place }) => {
+    const theirs = keptIn(own.folder, `${other}-theirs`);
+    const pieces = (await loaded(keptIn(own.folder).cache, own.path)).map(({ scanned, ...place }) => {
       const textEnds = scanned.textEnds.map((end) => end - 1);
       return { ...place, scanned: { ...scanned, textEnds, ids: '0'.repeat(scanned.ids.length) } };
     });
-    theirs.save(own.path, 'responses', pieces);
+    theirs.cache.save(own.path, 'responses', pieces);
     await theirs.close();
-    assert.equal((await loaded(theirs, own.path)).length, pieces.length, 'they are whole for whoever kept them');
+    assert.equal((await loaded(theirs.cache, own.path)).length, pieces.length, 'they are whole for whoever kept them');
     assert.deepEqual(await read(own), first);
   });
 
@@ -161,7 +166,7 @@ describe('scans that are kept', () => {
       rmSync(file, { force: true });
     }
     writeFileSync(file, Buffer.concat([bytes, Buffer.alloc(2 * statSync(own.path).size)]));
-    assert.deepEqual(await new ScanCache(own.folder, home()).load(own.path, 'responses', statSync(own.path).size), []);
+    assert.deepEqual(await keptIn(own.folder).cache.load(own.path, 'responses', statSync(own.path).size), []);
     // A length that is no number of bytes.
     writeFileSync(file, bytes);
     const wrong = Buffer.from(bytes);
@@ -180,7 +185,7 @@ describe('scans that are kept', () => {
     const written = statSync(own.file()).mtimeMs;
     assert.deepEqual(await read(own), first);
     assert.equal(statSync(own.file()).mtimeMs, written);
-    assert.ok((await loaded(new ScanCache(own.folder, home()), own.path)).length > 2);
+    assert.ok((await loaded(keptIn(own.folder).cache, own.path)).length > 2);
   });
 
   it('say of the same bytes what they have always said: where this changes, the version of the cache does', () => {
@@ -216,14 +221,14 @@ describe('scans that are kept', () => {
 
   it('are of one kind', async () => {
     const folder = newFolder();
-    const cache = new ScanCache(folder, home());
+    const { cache, close } = keptIn(folder);
     const bytes = Buffer.from('{}\n');
     cache.save('a', 'lines', [{ start: 0, length: 3, scanned: scan('lines', bytes) }]);
-    await cache.close();
+    await close();
     const [piece] = await cache.load('a', 'lines', 1e6);
     assert.deepEqual(piece.read()?.ends, Uint32Array.of(2));
     assert.equal((await cache.load('a', 'decisions', 1e6)).length, 0);
-    const scans = join(folder, '.palate', 'cache', 'scans');
+    const scans = join(folder, '.palate', 'cache', 'kept');
     const [name] = readdirSync(scans);
     copyFileSync(join(scans, name), join(scans, name.replace('lines', 'decisions')));
     const [other] = await cache.load('a', 'decisions', 1e6);

@@ -11,8 +11,8 @@ const keyBytes = 32;
  *
  * @throws where it cannot be read or written
  */
-export async function scanKey(home = palateHome()): Promise<Buffer> {
-  const path = join(home, 'scans.key');
+export async function keptKey(home = palateHome()): Promise<Buffer> {
+  const path = join(home, 'kept.key');
   const known = await readFile(path).catch(() => undefined);
   if (known?.length === keyBytes) return known;
   await mkdir(home, { recursive: true });
