@@ -33,7 +33,7 @@ export interface Agreement {
 /** How far the labels can be trusted. Shares are NaN where there is nothing to take a share of. */
 export async function agreementOf(
   annotators: Iterable<AnnotatorLabels>,
-  pairs: Iterable<VotedPair>,
+  pairs: AsyncIterable<VotedPair>,
   numbers: ResponseNumbers,
   pacer: Pacer,
   gold: GoldAnswers = new Map(),
@@ -41,7 +41,7 @@ export async function agreementOf(
   const people = [...annotators].filter(({ decided }) => decided > 0).sort((a, b) => (a.name < b.name ? -1 : 1));
   const each: AnnotatorAgreement[] = [];
   for (const labels of people) each.push(await agreementWithOneself(labels, gold, pacer));
-  return { annotators: each, between: await agreementBetween(pairs, numbers, pacer) };
+  return { annotators: each, between: await agreementBetween(pairs, numbers) };
 }
 
 async function agreementWithOneself(
@@ -92,14 +92,12 @@ function answerOf(choice: number): number {
  * disagreement, each pair weighted by 1 / (annotators − 1).
  */
 async function agreementBetween(
-  pairs: Iterable<VotedPair>,
+  pairs: AsyncIterable<VotedPair>,
   numbers: ResponseNumbers,
-  pacer: Pacer,
 ): Promise<Agreement['between']> {
   const totals = new Map<number, number>();
   let [shared, agreeing, agreed, values] = [0, 0, 0, 0];
-  for (const { votes, low, high } of pairs) {
-    if (pacer.isTired) await pacer.rest();
+  for await (const { votes, low, high } of pairs) {
     // By ids: which response has the lower number depends on what was read first.
     const swapped = numbers.id(low) > numbers.id(high);
     const answers = votes

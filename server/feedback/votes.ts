@@ -1,6 +1,7 @@
 import type { AnnotatorLabels } from '../store/annotatorLabels.ts';
 import { comparisonKey, partsOfKey } from '../store/annotatorLabels.ts';
 import { kinds } from '../store/eventColumns.ts';
+import type { Pacer } from '../store/pacer.ts';
 import { newerDecision } from './tally.ts';
 
 /** What one annotator says about a pair now. */
@@ -20,13 +21,14 @@ export interface VotedPair {
 }
 
 /**
- * All pairs that somebody has labelled, each with one vote an annotator. Of 100,000 pairs one at a time is made: all at
- * once would take much memory. Whoever goes through them lets other work in between.
+ * All pairs that somebody has labelled, each with one vote an annotator. They are made one at a time: 100,000 at once
+ * would take much memory.
  */
-export function* votedPairs(annotators: Iterable<AnnotatorLabels>): Generator<VotedPair> {
+export async function* votedPairs(annotators: Iterable<AnnotatorLabels>, pacer: Pacer): AsyncGenerator<VotedPair> {
   const all = [...annotators];
   for (const [place, labels] of all.entries()) {
     for (const key of labels.comparisons()) {
+      if (pacer.isTired) await pacer.rest();
       const { low, high, repeat } = partsOfKey(key);
       // Once a pair: at its first showing, if there ever was one.
       if (repeat && labels.wasLabelled(comparisonKey(low, high, false))) continue;

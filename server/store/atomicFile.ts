@@ -5,7 +5,7 @@ import { basename, dirname, join } from 'node:path';
 /** Writes a whole file or nothing: beside its place, flushed, renamed. The content may come in parts. */
 export async function writeFileAtomically(
   path: string,
-  content: string | AsyncIterable<string> | Iterable<Buffer>,
+  content: string | AsyncIterable<string | Buffer>,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
   try {

@@ -183,7 +183,7 @@ export class FeedbackIndex {
     const read = bytes < muchBytes ? undefined : await this.#keptFiles.read(keptName, bytes);
     const [record] = read === undefined ? [] : recordsIn(read.bytes, 1);
     if (read === undefined || record === undefined || record.length > bytes) return false;
-    const kept = decodeRecord(keptName, record, read.key) as KeptIndex | undefined;
+    const kept = (await decodeRecord(keptName, record, read.key)) as KeptIndex | undefined;
     if (kept === undefined) return false;
     this.#numbers.restore(kept.numbers);
     for (const { name, lines, problems, newer } of kept.files) {
@@ -209,7 +209,9 @@ export class FeedbackIndex {
     };
     // As it is now: others go on while it is being written.
     const copy = structuredClone(kept);
-    this.#keptFiles.write(keptName, (key) => [encodeRecord(keptName, { start: 0, length: bytes }, copy, key)]);
+    this.#keptFiles.write(keptName, async function* (key) {
+      yield await encodeRecord(keptName, { start: 0, length: bytes }, copy, key);
+    });
   }
 
   #newFile(name: string, before?: KeptLines): LogFile {

@@ -33,7 +33,9 @@ export async function preferredIn(
   names: readonly string[] | undefined,
   wanted: { readonly text: boolean; readonly image: boolean },
 ): Promise<Preferred> {
-  return preferredPairs(votedPairs(annotatorsIn(state, names)), state.content, state.numbers, wanted, new Pacer());
+  const pacer = new Pacer();
+  const voted = votedPairs(annotatorsIn(state, names), pacer);
+  return preferredPairs(voted, state.content, state.numbers, wanted, pacer);
 }
 
 export async function preferenceRowsOf(pairs: readonly PreferredPair[]): Promise<PreferenceRow[]> {
@@ -46,9 +48,7 @@ export async function preferenceRowsOf(pairs: readonly PreferredPair[]): Promise
 /** The texts that somebody has decided about. */
 export async function labelledResponsesIn({ content, numbers, index }: ProjectState): Promise<LabelledResponse[]> {
   const found = new Map<string, LabelledResponse>();
-  const pacer = new Pacer();
-  for (const { low, high, votes } of votedPairs(index.annotators.values())) {
-    if (pacer.isTired) await pacer.rest();
+  for await (const { low, high, votes } of votedPairs(index.annotators.values(), new Pacer())) {
     if (votes.every(({ row }) => row === -1)) continue;
     for (const number of [low, high]) {
       const known = content.responses.get(numbers.id(number));

@@ -91,8 +91,8 @@ interface Chunk<Kind extends ScanKind> {
   readonly last: boolean;
 }
 
-/** Read, scanned and taken at one go: 600 decisions, a few milliseconds. */
-const chunkBytes = 2 ** 18;
+/** Read, scanned and taken at one go: 600 decisions or prompts, a few milliseconds. */
+const chunkBytes: Readonly<Record<ScanKind, number>> = { decisions: 2 ** 18, responses: 2 ** 18, lines: 2 ** 16 };
 /** Scans of files with less are not kept: it is no work. */
 const muchBytes = 2 ** 20;
 const longestLine = 8 * 2 ** 20;
@@ -162,6 +162,10 @@ export class LineFile<Kind extends ScanKind> {
     }
   }
 
+  get #chunkBytes(): number {
+    return chunkBytes[this.#options.kind];
+  }
+
   #absent(): Refreshed {
     if (this.#identity === '') return 'same';
     this.#reset();
@@ -185,7 +189,7 @@ export class LineFile<Kind extends ScanKind> {
       const [byte] = await bytesAt(file, this.#known, Buffer.alloc(1));
       if (byte !== newline && byte !== carriageReturn) return false;
     }
-    const pieces = await standingPieces(file, this.#pieces, chunkBytes);
+    const pieces = await standingPieces(file, this.#pieces, this.#chunkBytes);
     if (pieces === undefined) return false;
     this.#pieces = pieces;
     return true;
@@ -227,15 +231,15 @@ export class LineFile<Kind extends ScanKind> {
     const { file, size } = source;
     const before = source.known.get(at);
     for (
-      let wanted = Math.min(before?.length ?? chunkBytes, 2 * longestLine);
+      let wanted = Math.min(before?.length ?? this.#chunkBytes, 2 * longestLine);
       ;
-      wanted = Math.max(chunkBytes, 2 * wanted)
+      wanted = Math.max(this.#chunkBytes, 2 * wanted)
     ) {
       const length = Math.min(wanted, size - at);
       const bytes = await bytesAt(file, at, this.#buffer(source, at, length));
       const lines = bytes.subarray(0, bytes.lastIndexOf(newline) + 1);
       if (lines.length > 0) {
-        const kept = lines.length === before?.length ? before.read() : undefined;
+        const kept = lines.length === before?.length ? await before.read() : undefined;
         const known = kept !== undefined && kept.digest === digestOf(lines) ? kept : undefined;
         const scanned = known ?? scan(this.#options.kind, lines);
         return { bytes: lines, scanned, isKnown: known !== undefined, last: at + lines.length >= size };
@@ -251,7 +255,7 @@ export class LineFile<Kind extends ScanKind> {
     const fitting = spare.findIndex(({ buffer }) => buffer.byteLength >= length);
     const memory =
       fitting === -1
-        ? new ArrayBuffer(Math.max(length, Math.min(chunkBytes, size - at)))
+        ? new ArrayBuffer(Math.max(length, Math.min(this.#chunkBytes, size - at)))
         : spare.splice(fitting, 1)[0].buffer;
     return Buffer.from(memory, 0, length);
   }

@@ -246,7 +246,7 @@ class FileProjectStore implements ProjectStore {
       const annotators = annotatorsIn(this.#state, options.annotators);
       const pacer = new Pacer();
       const { numbers, gold } = this.#state;
-      return agreementOf(annotators, votedPairs(annotators), numbers, pacer, gold);
+      return agreementOf(annotators, votedPairs(annotators, pacer), numbers, pacer, gold);
     });
   }
 

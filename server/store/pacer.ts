@@ -3,10 +3,10 @@ export class Pacer {
   #since = performance.now();
   #calls = 0;
 
-  /** Whether to `rest` now: this computation has been going on for 15 ms. The clock is read once in 32 calls. */
+  /** Whether to `rest` now: this computation has been going on for 10 ms. The clock is read once in 32 calls. */
   get isTired(): boolean {
     this.#calls++;
-    return this.#calls % 32 === 0 && performance.now() - this.#since > 15;
+    return this.#calls % 32 === 0 && performance.now() - this.#since > 10;
   }
 
   /** Calls `work` with each item, and rests in between. */

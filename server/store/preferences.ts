@@ -48,7 +48,7 @@ export interface Preferred {
 
 /** What the annotators prefer, one row a pair, by majority. Every decision and every skip is in a row or counted. */
 export async function preferredPairs(
-  voted: Iterable<VotedPair>,
+  voted: AsyncIterable<VotedPair>,
   content: ContentSnapshot,
   numbers: ResponseNumbers,
   wanted: { readonly text: boolean; readonly image: boolean },
@@ -58,11 +58,10 @@ export async function preferredPairs(
   const leave = (reason: Reason, count: number) => {
     if (count > 0) leftOut[reason] = (leftOut[reason] ?? 0) + count;
   };
-  const places = placesOf(content);
+  const places = await placesOf(content, pacer);
   /** By prompt: one sort of all of them would block for long. */
   const found = content.prompts.map((): PreferredPair[] => []);
-  for (const { low, high, votes } of voted) {
-    if (pacer.isTired) await pacer.rest();
+  for await (const { low, high, votes } of voted) {
     const sum = (count: (vote: Vote) => number) => votes.reduce((total, vote) => total + count(vote), 0);
     leave(
       'skips',
@@ -140,9 +139,11 @@ function majority(
 const timeOf = ({ labels, row }: Vote): number => labels.events.at[row];
 
 /** The place of each response among all, prompt by prompt. */
-function placesOf({ prompts }: ContentSnapshot): Map<string, number> {
+async function placesOf({ prompts }: ContentSnapshot, pacer: Pacer): Promise<Map<string, number>> {
   const places = new Map<string, number>();
-  for (const { responses } of prompts) for (const { id } of responses) places.set(id, places.size);
+  await pacer.each(prompts, ({ responses }) => {
+    for (const { id } of responses) places.set(id, places.size);
+  });
   return places;
 }
 

@@ -35,7 +35,7 @@ export class KeptFiles {
    *
    * @param records one is made when the one before it is written
    */
-  write(name: string, records: (key: Buffer) => Iterable<Buffer>): void {
+  write(name: string, records: (key: Buffer) => AsyncIterable<Buffer>): void {
     const writing = this.#write(this.#pathOf(name), records)
       .catch(() => undefined)
       .finally(() => this.#writing.delete(writing));
@@ -51,7 +51,7 @@ export class KeptFiles {
     return join(this.#project, '.palate', 'cache', 'kept', name);
   }
 
-  async #write(path: string, records: (key: Buffer) => Iterable<Buffer>): Promise<void> {
+  async #write(path: string, records: (key: Buffer) => AsyncIterable<Buffer>): Promise<void> {
     const key = await keptKey(this.#home);
     // Not a folder that was removed meanwhile.
     await stat(this.#project);

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { Pacer } from '../pacer.ts';
 
 /**
  * Values and typed arrays as bytes, with an HMAC. A record is: HMAC-SHA-256 of all that follows; how many bytes it has,
@@ -20,6 +21,8 @@ type TypedArray = InstanceType<(typeof arrays)[keyof typeof arrays]>;
 type Place = Pick<KeptRecord, 'start' | 'length'>;
 
 const codeBytes = 32;
+/** A few milliseconds of work. */
+const bytesAtOnce = 2 ** 22;
 const numberCount = 4;
 const valuesAt = codeBytes + 8 * numberCount;
 
@@ -27,7 +30,12 @@ const valuesAt = codeBytes + 8 * numberCount;
  * @param name what kind of record this is
  * @param content of what JSON can say, and of typed arrays, which are copied
  */
-export function encodeRecord(name: string, { start, length }: Place, content: object, key: Buffer): Buffer {
+export async function encodeRecord(
+  name: string,
+  { start, length }: Place,
+  content: object,
+  key: Buffer,
+): Promise<Buffer> {
   const columns: TypedArray[] = [];
   const json = JSON.stringify({ version, name, content }, (_, value) => {
     if (!ArrayBuffer.isView(value)) return value;
@@ -43,7 +51,7 @@ export function encodeRecord(name: string, { start, length }: Place, content: ob
   const numbers = Buffer.alloc(8 * numberCount);
   for (const [k, number] of [bytes, start, length, values.length].entries()) numbers.writeDoubleLE(number, 8 * k);
   const record = Buffer.concat([Buffer.alloc(codeBytes), numbers, values, ...body], bytes);
-  codeOf(record, key).copy(record);
+  (await codeOf(record, key)).copy(record);
   return record;
 }
 
@@ -60,8 +68,8 @@ export function recordsIn(bytes: Buffer, most: number): KeptRecord[] {
 }
 
 /** What was encoded; its arrays are views of the record's bytes. Undefined: it is damaged, foreign or of another kind. */
-export function decodeRecord(name: string, { bytes }: KeptRecord, key: Buffer): unknown {
-  if (!codeOf(bytes, key).equals(bytes.subarray(0, codeBytes))) return undefined;
+export async function decodeRecord(name: string, { bytes }: KeptRecord, key: Buffer): Promise<unknown> {
+  if (!(await codeOf(bytes, key)).equals(bytes.subarray(0, codeBytes))) return undefined;
   let at = valuesAt + bytes.readDoubleLE(valuesAt - 8);
   const found = JSON.parse(bytes.toString('utf8', valuesAt, at), (_, value) => {
     if (!Array.isArray(value?.$)) return value;
@@ -73,8 +81,14 @@ export function decodeRecord(name: string, { bytes }: KeptRecord, key: Buffer): 
   return found.version === version && found.name === name ? found.content : undefined;
 }
 
-function codeOf(record: Buffer, key: Buffer): Buffer {
-  return createHmac('sha256', key).update(record.subarray(codeBytes)).digest();
+async function codeOf(record: Buffer, key: Buffer): Promise<Buffer> {
+  const pacer = new Pacer();
+  const code = createHmac('sha256', key);
+  for (let at = codeBytes; at < record.length; at += bytesAtOnce) {
+    if (at > codeBytes) await pacer.rest();
+    code.update(record.subarray(at, at + bytesAtOnce));
+  }
+  return code.digest();
 }
 
 /** Up to a multiple of 8 bytes. */

@@ -17,7 +17,7 @@ export interface KnownPiece<Kind extends ScanKind> {
   readonly start: number;
   readonly length: number;
   /** Undefined: it is damaged. Decoded when it is asked for: all of a large file at once would block for long. */
-  read(): Scans[Kind] | undefined;
+  read(): Promise<Scans[Kind] | undefined>;
 }
 
 /** Pieces are longer on average. */
@@ -42,13 +42,13 @@ export class ScanCache {
     return recordsIn(bytes, size / shortPiece + 16).map((record) => ({
       start: record.start,
       length: record.length,
-      read: () => decodeRecord(kind, record, key) as Scans[Kind] | undefined,
+      read: () => decodeRecord(kind, record, key) as Promise<Scans[Kind] | undefined>,
     }));
   }
 
   save<Kind extends ScanKind>(path: string, kind: Kind, pieces: readonly ScannedPiece<Kind>[]): void {
-    this.#kept.write(nameOf(path, kind), function* (key) {
-      for (const piece of pieces) yield encodeRecord(kind, piece, piece.scanned, key);
+    this.#kept.write(nameOf(path, kind), async function* (key) {
+      for (const piece of pieces) yield await encodeRecord(kind, piece, piece.scanned, key);
     });
   }
 }

@@ -33,7 +33,7 @@ describe('agreement between annotators', () => {
     }
     const numbers = new ResponseNumbers();
     for (let k = 0; k < 100; k++) numbers.number(String(k).padStart(32, '0'));
-    return (await agreementOf(everybody, votedPairs(everybody), numbers, new Pacer())).between;
+    return (await agreementOf(everybody, votedPairs(everybody, new Pacer()), numbers, new Pacer())).between;
   }
 
   it('is whole where all say the same', async () => {

@@ -27,12 +27,14 @@ describe('votes about pairs', () => {
     return labels;
   }
 
-  const said = (...annotators: AnnotatorLabels[]) =>
-    [...votedPairs(annotators)].map(({ low, high, votes }) => [
-      low,
-      high,
-      votes.map(({ labels, row, decisions, skips }) => `${labels.name} ${row} ${decisions} ${skips}`),
-    ]);
+  async function said(...annotators: AnnotatorLabels[]) {
+    const pairs: [number, number, string[]][] = [];
+    for await (const { low, high, votes } of votedPairs(annotators, new Pacer())) {
+      const words = votes.map(({ labels, row, decisions, skips }) => `${labels.name} ${row} ${decisions} ${skips}`);
+      pairs.push([low, high, words]);
+    }
+    return pairs.sort(([a], [b]) => a - b);
+  }
 
   it('are one an annotator and pair, whoever came to it first', async () => {
     const ann = await annotator('ann', [
@@ -44,14 +46,11 @@ describe('votes about pairs', () => {
       ['decide', 2, 3],
       ['decide', 0, 1],
     ]);
-    assert.deepEqual(
-      said(ann, ben).sort(([a], [b]) => Number(a) - Number(b)),
-      [
-        [0, 1, ['ann 0 1 0', 'ben 2 1 0']],
-        [2, 3, ['ann -1 0 1', 'ben 1 1 0']],
-        [4, 5, ['ben 0 1 0']],
-      ],
-    );
+    assert.deepEqual(await said(ann, ben), [
+      [0, 1, ['ann 0 1 0', 'ben 2 1 0']],
+      [2, 3, ['ann -1 0 1', 'ben 1 1 0']],
+      [4, 5, ['ben 0 1 0']],
+    ]);
   });
 
   it('count the newer of two showings', async () => {
@@ -59,7 +58,7 @@ describe('votes about pairs', () => {
       ['decide', 0, 1],
       ['again', 0, 1],
     ]);
-    assert.deepEqual(said(ann), [[0, 1, ['ann 1 2 0']]]);
+    assert.deepEqual(await said(ann), [[0, 1, ['ann 1 2 0']]]);
   });
 
   it('are one where the first showing was undone and the repetition stands, and none where all was undone', async () => {
@@ -68,11 +67,11 @@ describe('votes about pairs', () => {
       ['again', 0, 1],
       ['undo', 2],
     ] as const;
-    assert.deepEqual(said(await annotator('ann', events)), [[0, 1, ['ann 1 1 0']]]);
-    assert.deepEqual(said(await annotator('ann', [...events, ['undo', 2]])), []);
+    assert.deepEqual(await said(await annotator('ann', events)), [[0, 1, ['ann 1 1 0']]]);
+    assert.deepEqual(await said(await annotator('ann', [...events, ['undo', 2]])), []);
   });
 
   it('are one where only the repetition is there', async () => {
-    assert.deepEqual(said(await annotator('ann', [['again', 0, 1]])), [[0, 1, ['ann 0 1 0']]]);
+    assert.deepEqual(await said(await annotator('ann', [['again', 0, 1]])), [[0, 1, ['ann 0 1 0']]]);
   });
 });

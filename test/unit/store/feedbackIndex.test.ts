@@ -209,9 +209,13 @@ describe('the index of large logs', () => {
       const files = new KeptFiles(folder, whose);
       const [record] = recordsIn(bytes, 1);
       const own = await new KeptFiles(folder, home()).read('feedback.bin', 1e9);
-      const content = decodeRecord('feedback.bin', record, own?.key as Buffer) as { annotators: [string, object][] };
+      const content = (await decodeRecord('feedback.bin', record, own?.key as Buffer)) as {
+        annotators: [string, object][];
+      };
       for (const [, labels] of content.annotators) Object.assign(labels, { decided: 7 });
-      files.write('feedback.bin', (key) => [encodeRecord('feedback.bin', record, content, key)]);
+      files.write('feedback.bin', async function* (key) {
+        yield await encodeRecord('feedback.bin', record, content, key);
+      });
       await files.close();
     };
     await lie(join(temporary.path, 'home-of-somebody-else'));
