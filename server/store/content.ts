@@ -80,9 +80,12 @@ export class ProjectContent {
    */
   async refresh({ pictures = false } = {}): Promise<boolean> {
     const problems: string[] = [];
-    const prompts = await this.#refreshFolder(promptsFolder, this.#prompts, PromptFile, problems);
-    const responses = await this.#refreshFolder(responsesFolder, this.#responses, ResponseFile, problems);
-    const gold = await this.#refreshFolder(goldFolder, this.#gold, GoldFile, problems);
+    const folders = [promptsFolder, responsesFolder, goldFolder];
+    // At once: this is done before every answer.
+    const found = await Promise.all(folders.map((name) => this.#filesOf(name, problems)));
+    const prompts = await this.#refreshFiles(promptsFolder, found[0], this.#prompts, PromptFile);
+    const responses = await this.#refreshFiles(responsesFolder, found[1], this.#responses, ResponseFile);
+    const gold = await this.#refreshFiles(goldFolder, found[2], this.#gold, GoldFile);
     this.#promptIds.clear();
     const hashed = await this.#refreshPictures(pictures || responses);
     const other = problems.join('\n') !== this.#folderProblems.join('\n');
@@ -102,19 +105,22 @@ export class ProjectContent {
     return true;
   }
 
-  async #refreshFolder<File extends ContentFile<unknown, ScanKind>>(
+  async #filesOf(name: string, problems: string[]): Promise<Map<string, Stats>> {
+    try {
+      // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
+      return await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i);
+    } catch (error) {
+      problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
+      return new Map();
+    }
+  }
+
+  async #refreshFiles<File extends ContentFile<unknown, ScanKind>>(
     name: string,
+    found: ReadonlyMap<string, Stats>,
     files: Map<string, File>,
     Kind: new (path: string, name: string, promptIds: PromptIds, scans: ScanCache) => File,
-    problems: string[],
   ): Promise<boolean> {
-    // NAME.scores.jsonl is what "Score File" writes beside NAME.jsonl.
-    const found = await statFiles(join(this.#folder, name), /(?<!\.scores)\.(jsonl|ndjson)$/i).catch(
-      (error: unknown) => {
-        problems.push(`Cannot read the folder ${name}: ${reasonOf(error)}.`);
-        return new Map<string, Stats>();
-      },
-    );
     let changed = false;
     for (const gone of [...files.keys()].filter((key) => !found.has(key))) {
       files.delete(gone);

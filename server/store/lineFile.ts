@@ -152,7 +152,9 @@ export class LineFile<Kind extends ScanKind> {
     }
     try {
       const now = await file.stat();
-      const kept = options.own === true ? now.size >= this.#known : await this.#beginsAsBefore(file, now);
+      // What this process appended to the file that it knew leaves the beginning as it was.
+      const isOwn = options.own === true && now.size >= this.#known && isSameFile(now, this.#identity);
+      const kept = isOwn || (await this.#beginsAsBefore(file, now));
       if (!kept) this.#reset();
       await this.#read(file, now.size);
       this.#identity = identityOf(now);
@@ -296,6 +298,11 @@ export class LineFile<Kind extends ScanKind> {
     this.#known += length;
     this.#pieces.push({ length, digest });
   }
+}
+
+/** Whether it is the file of this identity, however it has grown. */
+function isSameFile({ dev, ino }: Stats, identity: string): boolean {
+  return identity.startsWith(`${dev}:${ino}:`);
 }
 
 function identityOf({ dev, ino, size, mtimeMs, ctimeMs }: Stats): string {

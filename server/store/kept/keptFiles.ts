@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { writeFileAtomically } from '../atomicFile.ts';
 import { preparePalateFolder } from '../palateFolder.ts';
@@ -57,7 +57,20 @@ export class KeptFiles {
     await stat(this.#project);
     await preparePalateFolder(this.#project);
     await mkdir(dirname(path), { recursive: true });
+    await removeLeftovers(dirname(path));
     await writeFileAtomically(path, records(key));
+  }
+}
+
+const hour = 3_600_000;
+
+/** What processes that were killed have left of files that they were writing. */
+async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.tmp')) continue;
+    const path = join(folder, name);
+    const stats = await stat(path).catch(() => undefined);
+    if (stats !== undefined && Date.now() - stats.mtimeMs > hour) await rm(path, { force: true });
   }
 }
 

@@ -7,9 +7,10 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { makeLabelledProject } from '../../../scripts/benches/support/labels.ts';
 import { type AnnotatorLabels, partsOfKey } from '../../../server/store/annotatorLabels.ts';
@@ -235,6 +236,30 @@ describe('the index of large logs', () => {
     }
     writeFileSync(kept, bytes.subarray(0, 30));
     assert.deepEqual((await opened(folder)).said, first);
+  });
+
+  it('leaves no file behind of a process that was killed while it kept one', async () => {
+    const { folder, kept } = project();
+    mkdirSync(dirname(kept), { recursive: true });
+    const [old, young] = ['.feedback.bin.0123.tmp', '.feedback.bin.4567.tmp'].map((name) => join(dirname(kept), name));
+    for (const path of [old, young]) writeFileSync(path, 'half');
+    utimesSync(old, new Date(0), new Date(0));
+    await opened(folder);
+    assert.deepEqual(
+      [kept, old, young].map((path) => statSync(path, { throwIfNoEntry: false }) !== undefined),
+      [true, false, true],
+      'another process may be writing the younger one',
+    );
+  });
+
+  it('is read anew where another file has taken the place of the log that this process has just written to', async () => {
+    const { folder, log } = project();
+    const { index, numbers } = await opened(folder);
+    const other = readFileSync(log('ben.jsonl'), 'utf8').split('\n').slice(100).join('\n');
+    writeFileSync(log('new'), `${other}${decision('ben', 1, '2027-01-01T00:00:00.000Z').repeat(200)}`);
+    renameSync(log('new'), log('ben.jsonl'));
+    await index.refresh('ben.jsonl');
+    assert.deepEqual(await said(index, numbers), await anew(folder));
   });
 
   it('of small logs is not kept', async () => {
