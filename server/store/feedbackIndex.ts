@@ -12,7 +12,7 @@ import type { KeptIds } from './hexIds.ts';
 import { wordsOf } from './hexIds.ts';
 import { type JsonLine, lineError, parseJsonLine } from './jsonLines.ts';
 import type { KeptFiles } from './kept/keptFiles.ts';
-import { decodeRecord, encodeRecord, recordsIn } from './kept/keptRecord.ts';
+import { decodeRecord, encodeRecord, recordsIn, sealed } from './kept/keptRecord.ts';
 import { type FileLine, type KeptLines, LineFile } from './lineFile.ts';
 import { Pacer } from './pacer.ts';
 import type { ResponseNumbers } from './responseNumbers.ts';
@@ -208,9 +208,9 @@ export class FeedbackIndex {
       annotators: [...this.#annotators].map(([name, labels]) => [name, labels.kept]),
     };
     // As it is now: others go on while it is being written.
-    const copy = structuredClone(kept);
+    const record = encodeRecord(keptName, { start: 0, length: bytes }, kept);
     this.#keptFiles.write(keptName, async function* (key) {
-      yield await encodeRecord(keptName, { start: 0, length: bytes }, copy, key);
+      yield await sealed(record, key);
     });
   }
 

@@ -27,15 +27,12 @@ const numberCount = 4;
 const valuesAt = codeBytes + 8 * numberCount;
 
 /**
+ * A copy of all that is in it, which has no code yet.
+ *
  * @param name what kind of record this is
- * @param content of what JSON can say, and of typed arrays, which are copied
+ * @param content of what JSON can say, and of typed arrays
  */
-export async function encodeRecord(
-  name: string,
-  { start, length }: Place,
-  content: object,
-  key: Buffer,
-): Promise<Buffer> {
+export function encodeRecord(name: string, { start, length }: Place, content: object): Buffer {
   const columns: TypedArray[] = [];
   const json = JSON.stringify({ version, name, content }, (_, value) => {
     if (!ArrayBuffer.isView(value)) return value;
@@ -50,7 +47,11 @@ export async function encodeRecord(
   const bytes = [values, ...body].reduce((sum, part) => sum + part.length, valuesAt);
   const numbers = Buffer.alloc(8 * numberCount);
   for (const [k, number] of [bytes, start, length, values.length].entries()) numbers.writeDoubleLE(number, 8 * k);
-  const record = Buffer.concat([Buffer.alloc(codeBytes), numbers, values, ...body], bytes);
+  return Buffer.concat([Buffer.alloc(codeBytes), numbers, values, ...body], bytes);
+}
+
+/** The same record with its code. */
+export async function sealed(record: Buffer, key: Buffer): Promise<Buffer> {
   (await codeOf(record, key)).copy(record);
   return record;
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import type { ScanKind, Scans } from '../scan/scan.ts';
 import type { KeptFiles } from './keptFiles.ts';
-import { decodeRecord, encodeRecord, recordsIn } from './keptRecord.ts';
+import { decodeRecord, encodeRecord, recordsIn, sealed } from './keptRecord.ts';
 
 /** The scan of some bytes of a file. */
 export interface ScannedPiece<Kind extends ScanKind> {
@@ -48,7 +48,7 @@ export class ScanCache {
 
   save<Kind extends ScanKind>(path: string, kind: Kind, pieces: readonly ScannedPiece<Kind>[]): void {
     this.#kept.write(nameOf(path, kind), async function* (key) {
-      for (const piece of pieces) yield await encodeRecord(kind, piece, piece.scanned, key);
+      for (const piece of pieces) yield await sealed(encodeRecord(kind, piece, piece.scanned), key);
     });
   }
 }

@@ -17,7 +17,7 @@ import { type AnnotatorLabels, partsOfKey } from '../../../server/store/annotato
 import { choices } from '../../../server/store/eventColumns.ts';
 import { FeedbackIndex } from '../../../server/store/feedbackIndex.ts';
 import { KeptFiles } from '../../../server/store/kept/keptFiles.ts';
-import { decodeRecord, encodeRecord, recordsIn } from '../../../server/store/kept/keptRecord.ts';
+import { decodeRecord, encodeRecord, recordsIn, sealed } from '../../../server/store/kept/keptRecord.ts';
 import { ResponseNumbers } from '../../../server/store/responseNumbers.ts';
 import { temporaryFolder } from '../../support/temporary.ts';
 
@@ -215,7 +215,7 @@ describe('the index of large logs', () => {
       };
       for (const [, labels] of content.annotators) Object.assign(labels, { decided: 7 });
       files.write('feedback.bin', async function* (key) {
-        yield await encodeRecord('feedback.bin', record, content, key);
+        yield await sealed(encodeRecord('feedback.bin', record, content), key);
       });
       await files.close();
     };
