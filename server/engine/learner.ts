@@ -166,10 +166,10 @@ export function initialParameters(layout: Layout, seed: number, from?: Adapter):
     if (known !== undefined) views[name].set(known.data);
     else if (name.includes('lora_A')) {
       const bound = 1 / Math.sqrt(layout.shapes[k][1]);
-      const key = { seed, purpose: 'initialise', step: k } as const;
-      views[name].forEach((_, entry) => {
-        views[name][entry] = (2 * uniform({ ...key, row: entry }) - 1) * bound;
-      });
+      const values = views[name];
+      for (let row = 0; row < values.length; row++) {
+        values[row] = (2 * uniform({ seed, purpose: 'initialise', step: k, row }) - 1) * bound;
+      }
     }
   });
   return flat;

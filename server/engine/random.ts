@@ -14,8 +14,8 @@ const purposes = { sample: 1, shuffle: 2, initialise: 3, split: 4, permute: 5 } 
 
 /** A number in [0, 1) with 53 random bits. `index` tells apart several draws under one key. */
 export function uniform({ seed, purpose, step, row }: DrawKey, index = 0): number {
-  const [a, b] = philox(step, row, index, purposes[purpose], seed, Math.floor(seed / 2 ** 32));
-  return ((a >>> 5) * 2 ** 26 + (b >>> 6)) / 2 ** 53;
+  philox(step, row, index, purposes[purpose], seed, Math.floor(seed / 2 ** 32));
+  return ((words[0] >>> 5) * 2 ** 26 + (words[1] >>> 6)) / 2 ** 53;
 }
 
 /** A standard normal number (Box & Muller 1958). */
@@ -34,21 +34,31 @@ export function permutation(count: number, key: Omit<DrawKey, 'row'>): Int32Arra
   return order;
 }
 
-function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): [number, number] {
+/** The first two words of the draw, put into `words`: five million draws make no array. */
+function philox(c0: number, c1: number, c2: number, c3: number, k0: number, k1: number): void {
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = product(0xd2511f53, c0);
-    const [high1, low1] = product(0xcd9e8d57, c2);
-    [c0, c1, c2, c3] = [high1 ^ c1 ^ k0, low1, high0 ^ c3 ^ k1, low0];
+    const [high0, low0] = [highProduct(0xd2511f53, c0), Math.imul(0xd2511f53, c0)];
+    const [high1, low1] = [highProduct(0xcd9e8d57, c2), Math.imul(0xcd9e8d57, c2)];
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
     k0 = (k0 + 0x9e3779b9) | 0;
     k1 = (k1 + 0xbb67ae85) | 0;
   }
-  return [c0 >>> 0, c1 >>> 0];
+  words[0] = c0;
+  words[1] = c1;
 }
 
-/** The high and low 32 bits of a product of two unsigned 32-bit numbers. */
-function product(a: number, b: number): [high: number, low: number] {
-  const [a1, a0, b1, b0] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+const words = new Uint32Array(2);
+
+/** The high 32 bits of a product of two unsigned 32-bit numbers. */
+function highProduct(a: number, b: number): number {
+  const a1 = a >>> 16;
+  const a0 = a & 0xffff;
+  const b1 = b >>> 16;
+  const b0 = b & 0xffff;
   const middle = a1 * b0 + ((a0 * b0) >>> 16);
   const carry = a0 * b1 + (middle & 0xffff);
-  return [(a1 * b1 + Math.floor(middle / 2 ** 16) + Math.floor(carry / 2 ** 16)) | 0, Math.imul(a, b)];
+  return (a1 * b1 + (middle >>> 16) + (carry >>> 16)) | 0;
 }

@@ -5,7 +5,7 @@ import type { Precision } from '../../protocol/types.ts';
 import { type ActiveAdapter, loraKey, type Model } from '../model.ts';
 import { onnx } from '../onnx/program.ts';
 import { uniform } from '../random.ts';
-import type { Feeds, Output } from '../runtime.ts';
+import type { Feed, Output } from '../runtime.ts';
 import { KeyValueCache } from './cache.ts';
 import { blockCount, chooseToken, type Distribution, logProbability, type Sampling } from './sampling.ts';
 
@@ -82,6 +82,8 @@ class Group {
   private readonly firstRow: number;
   private readonly options: GenerateOptions;
   private readonly stop: ReadonlySet<number>;
+  /** Of the next run: most are the same at every step. */
+  private readonly feeds: Record<string, Feed>;
 
   constructor(
     model: Model,
@@ -96,6 +98,8 @@ class Group {
     this.firstRow = firstRow;
     this.options = options;
     this.stop = new Set(options.stopIds);
+    const temperature = options.sampling === 'greedy' ? 1 : options.sampling.temperature;
+    this.feeds = { ...model.feeds, ...adapter?.feeds, temperature: Float32Array.of(temperature) };
   }
 
   async *run(): AsyncGenerator<number, void> {
@@ -204,27 +208,21 @@ class Group {
     return running;
   }
 
-  private async step(time: number, rows: number, cache: KeyValueCache, tokens: Feeds): Promise<Record<string, Output>> {
+  private async step(
+    time: number,
+    rows: number,
+    cache: KeyValueCache,
+    tokens: Readonly<Record<string, Int32Array>>,
+  ): Promise<Record<string, Output>> {
     const { model, adapter } = this;
-    const temperature = this.options.sampling === 'greedy' ? 1 : this.options.sampling.temperature;
-    const shaped = Object.fromEntries(
-      Object.entries(tokens).map(([name, data]) => [
-        name,
-        { data: data as Int32Array, shape: [(data as Int32Array).length] },
-      ]),
-    );
     const key = `decode/${time}/${loraKey(adapter?.lora)}`;
     const { precision = 'float32' } = this.options;
     // A prompt's many rows repay packing at every run; a single token's do not.
     const options = { runtime: onnx, precision, pack: time === 1 };
     const session = await model.session(key, 2e8, (ops) => this.graph(ops, time), options);
-    return session.run({
-      ...model.feeds,
-      ...adapter?.feeds,
-      ...cache.feeds(rows),
-      ...shaped,
-      temperature: Float32Array.of(temperature),
-    });
+    Object.assign(this.feeds, cache.feeds(rows));
+    for (const [name, data] of Object.entries(tokens)) this.feeds[name] = { data, shape: [data.length] };
+    return session.run(this.feeds);
   }
 
   private graph(ops: OpBuilder, time: number): Record<string, Tensor> {

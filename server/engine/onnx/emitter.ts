@@ -108,8 +108,8 @@ export class Emitter {
   }
 
   private initializer(type: ElementType, rawData: Uint8Array, dims: readonly number[]): string {
-    // Small constants repeat by the thousand (axes, scalars): each distinct one is written once.
-    const small = rawData.length <= 64;
+    // Constants repeat by the thousand (axes, scalars, places of tokens): each distinct one is written once.
+    const small = rawData.length <= 2 ** 16;
     const key = small
       ? `${type}[${dims.join()}]${Buffer.from(rawData).toString('hex')}`
       : `large${this.initializers.size}`;

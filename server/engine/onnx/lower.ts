@@ -1,3 +1,4 @@
+import { sameShape } from '../shapes.ts';
 import type { Emitter } from './emitter.ts';
 import { gelu } from './gradients.ts';
 import type { GraphNode, GraphTensor } from './graph.ts';
@@ -12,6 +13,10 @@ export interface LoweringContext {
   producer(tensor: GraphTensor): GraphNode | undefined;
   /** The node of that operation over the same inputs that the outputs also need, if there is one. */
   companion(node: GraphNode, op: string): GraphNode | undefined;
+  /** Whether one operation alone reads the tensor, and it is no output. */
+  isReadOnce(tensor: GraphTensor): boolean;
+  /** The CPU's own operations, which do several at one go, are at hand. */
+  readonly fuses: boolean;
   /** The tensor as bytes, where frozen matrices are multiplied as bytes; made once for all products that read it. */
   bytesOf?(tensor: GraphTensor): QuantisedRows;
 }
@@ -33,7 +38,7 @@ const reduce =
   };
 
 export const lowerings: Readonly<Record<string, Lowering>> = {
-  add: direct('Add'),
+  add: (emit, node, graph) => productAndSum(emit, node, graph) ?? direct('Add')(emit, node, graph),
   sub: direct('Sub'),
   mul: direct('Mul'),
   div: direct('Div'),
@@ -47,7 +52,10 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   sigmoid: direct('Sigmoid'),
   tanh: direct('Tanh'),
   softplus: direct('Softplus'),
-  silu: (emit, { inputs: [x] }) => emit.emit('Mul', [emit.name(x), emit.emit('Sigmoid', [emit.name(x)])]),
+  silu: (emit, { inputs: [x] }, { fuses }) =>
+    fuses
+      ? emit.emit('QuickGelu', [emit.name(x)], { alpha: { float: 1 } }, 'com.microsoft')
+      : emit.emit('Mul', [emit.name(x), emit.emit('Sigmoid', [emit.name(x)])]),
   gelu: (emit, { inputs: [x] }) => {
     // ½ (1 + tanh u) = σ(2u), with u = c·(x + a·x³)
     const input = emit.name(x);
@@ -119,7 +127,13 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
       axis: -1,
       epsilon: { float: attributes.epsilon as number },
     }),
-  rotary: (emit, { inputs: [x, cos, sin], output }) => {
+  rotary: (emit, node, graph) => {
+    const fused = graph.fuses ? fusedRotary(emit, node, graph) : undefined;
+    if (fused !== undefined) return fused;
+    const {
+      inputs: [x, cos, sin],
+      output,
+    } = node;
     const width = output.shape[3] as number;
     const part = (start: number, end: number) =>
       emit.emit('Slice', [emit.name(x), emit.int64([start]), emit.int64([end]), emit.int64([3])]);
@@ -140,6 +154,44 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
   },
   ...overVocabularyLowerings,
 };
+
+/** a + b where one of them is a product that nobody else reads: Gemm adds to what is there. */
+function productAndSum(emit: Emitter, { inputs: [a, b], output }: GraphNode, graph: LoweringContext) {
+  if (output.shape.length !== 2) return undefined;
+  for (const [summand, product] of [
+    [a, b],
+    [b, a],
+  ]) {
+    const node = graph.producer(product);
+    const fits = sameShape(summand.shape, output.shape) && sameShape(product.shape, output.shape);
+    if (node?.op !== 'matMul' || !fits || !graph.isReadOnce(product)) continue;
+    const [left, right] = node.inputs.map((operand) => untransposed(operand, graph));
+    const flags = { transA: left === node.inputs[0] ? 0 : 1, transB: right === node.inputs[1] ? 0 : 1 };
+    return emit.emit('Gemm', [emit.name(left), emit.name(right), emit.name(summand)], flags);
+  }
+  return undefined;
+}
+
+/** One operation for all of it, where every row's place is known, or the heads of a token still stand together. */
+function fusedRotary(emit: Emitter, { inputs: [x, cos, sin], output }: GraphNode, graph: LoweringContext) {
+  const [batch, heads, time, width] = output.shape;
+  const angles = [cos, sin].map((angle) =>
+    emit.emit('Reshape', [emit.name(angle), emit.int64([-1, (width as number) / 2])]),
+  );
+  const rotate = (input: string, positions: string, attributes = {}) =>
+    emit.emit('RotaryEmbedding', [input, positions, ...angles], attributes, 'com.microsoft');
+  if (typeof batch === 'number' && typeof time === 'number') {
+    const places = Array.from({ length: batch * time }, (_, k) => k);
+    return rotate(emit.name(x), emit.int64(places, [batch, time]));
+  }
+  const node = graph.producer(x);
+  if (node?.op !== 'transpose' || String(node.attributes.permutation) !== '0,2,1,3') return undefined;
+  const joined = (heads as number) * (width as number);
+  const rows = emit.emit('Reshape', [emit.name(node.inputs[0]), emit.int64([1, -1, joined])]);
+  const rotated = rotate(rows, emit.int64([0]), { num_heads: heads as number });
+  const shape = node.inputs[0].shape.map((dimension) => (typeof dimension === 'number' ? dimension : -1));
+  return emit.emit('Transpose', [emit.emit('Reshape', [rotated, emit.int64(shape)])], { perm: [0, 2, 1, 3] });
+}
 
 function untransposed(tensor: GraphTensor, graph: LoweringContext): GraphTensor {
   const producer = graph.producer(tensor);

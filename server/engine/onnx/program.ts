@@ -24,13 +24,14 @@ export interface CompiledGraph {
 export function compileGraph(
   build: (ops: OpBuilder) => Record<string, Tensor>,
   options: CompileOptions = {},
+  { fuses = false } = {},
 ): CompiledGraph {
   const builder = new GraphBuilder();
   const outputs = build(builder) as Record<string, GraphTensor>;
   if (options.gradients !== undefined) Object.assign(outputs, gradientOutputs(builder, outputs, options));
   const needed = reachable(builder, Object.values(outputs));
   checkGraph(builder, needed, outputs);
-  return serialise(builder, needed, outputs, options);
+  return serialise(builder, needed, outputs, { ...options, fuses });
 }
 
 /** Compiles and opens a session on the CPU. */
@@ -38,7 +39,7 @@ export async function compile(
   build: (ops: OpBuilder) => Record<string, Tensor>,
   options: CompileOptions = {},
 ): Promise<Session> {
-  return openSession(compileGraph(build, options));
+  return openSession(compileGraph(build, options, { fuses: true }));
 }
 
 /** onnxruntime on the CPU: the engine of every rollout, and of training unless another is asked for. */
@@ -84,7 +85,7 @@ function serialise(
   builder: GraphBuilder,
   nodes: readonly GraphNode[],
   outputs: Readonly<Record<string, GraphTensor>>,
-  { precision, packed }: CompileOptions,
+  { precision, packed, fuses }: CompileOptions & { readonly fuses: boolean },
 ): CompiledGraph {
   const emitter = new Emitter();
   const asBytes = precision === 'int8-base';
@@ -92,7 +93,13 @@ function serialise(
   const keyOf = (op: string, { inputs, weight }: GraphNode) =>
     `${op} ${inputs.map(({ id }) => id).join()} ${weight?.name}`;
   const byKey = new Map(nodes.map((node) => [keyOf(node.op, node), node]));
+  const readers = new Map<GraphTensor, number>();
+  for (const tensor of [...nodes.flatMap(({ inputs }) => inputs), ...Object.values(outputs)]) {
+    readers.set(tensor, (readers.get(tensor) ?? 0) + 1);
+  }
   const context = {
+    fuses,
+    isReadOnce: (tensor: GraphTensor) => readers.get(tensor) === 1,
     producer: (tensor: GraphTensor) => producers.get(tensor),
     companion: (node: GraphNode, op: string) => byKey.get(keyOf(op, node)),
     ...(asBytes && { bytesOf: remember((tensor: GraphTensor) => quantiseRows(emitter, tensor)) }),

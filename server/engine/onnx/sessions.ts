@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
-import { type Feed, fitted, type Session, type Slot } from '../runtime.ts';
+import { type Feed, type FeedData, fitted, type Session, type Slot } from '../runtime.ts';
+import { sameShape } from '../shapes.ts';
 import { int8ProbeGraph } from './int8.ts';
 import type { CompiledGraph } from './program.ts';
 
@@ -39,11 +40,23 @@ export async function openSession(graph: CompiledGraph, providers: readonly stri
   };
 }
 
+/** Of the arrays that were fed whole: weights are fed again at every run. */
+const known = new WeakMap<object, OrtTensor>();
+
 function toTensor(name: string, slot: Slot, feed: Feed | undefined): OrtTensor {
   const { data, shape } = fitted(name, slot, feed);
-  if (data instanceof Int8Array) return new OrtTensor('int8', data, shape as number[]);
-  if (data instanceof Int32Array) return new OrtTensor('int32', data, shape as number[]);
-  return new OrtTensor('float32', data, shape as number[]);
+  const before = known.get(data);
+  if (before !== undefined && sameShape(before.dims, shape)) return before;
+  const tensor = tensorOf(data, shape as number[]);
+  // What comes with a shape of its own is another array at every run.
+  if (feed === data) known.set(data, tensor);
+  return tensor;
+}
+
+function tensorOf(data: FeedData, shape: readonly number[]): OrtTensor {
+  if (data instanceof Int8Array) return new OrtTensor('int8', data, shape);
+  if (data instanceof Int32Array) return new OrtTensor('int32', data, shape);
+  return new OrtTensor('float32', data, shape);
 }
 
 let largest: Promise<64 | 127> | undefined;
