@@ -34,6 +34,7 @@ function entryPoints(sources) {
     'server/jobs/describeModel.ts',
     'server/engine/tensorflow/check.ts',
     'server/engine/onnx/probe.ts',
+    'server/engine/weights/widenThread.ts',
     'server/tensorflow/setupProgram.ts',
   ];
   return sources.filter(

@@ -29,7 +29,7 @@ export interface GgufTensor {
 }
 
 /** ggml's numbers for tensor types; those without a format are only named in the refusal. */
-const FORMATS = new Map<number, NumberFormat>([
+const GGUF_TYPES: ReadonlyMap<number, NumberFormat> = new Map<number, NumberFormat>([
   [0, F32],
   [1, F16],
   [2, Q4_0],
@@ -46,6 +46,9 @@ const FORMATS = new Map<number, NumberFormat>([
   [20, IQ4_NL],
   [30, BF16],
 ]);
+
+/** Every format of weight files: those of safetensors are among GGUF's. */
+export const numberFormats: readonly NumberFormat[] = [...GGUF_TYPES.values()];
 // biome-ignore format: a table
 const TYPE_NAMES: Readonly<Record<number, string>> = {
   9: 'Q8_1', 16: 'IQ2_XXS', 17: 'IQ2_XS', 18: 'IQ3_XXS', 19: 'IQ1_S', 21: 'IQ3_S', 22: 'IQ2_S', 23: 'IQ4_XS', 24: 'I8',
@@ -105,34 +108,6 @@ export function readGguf(file: OpenFile): GgufFile {
   return { path: file.path, metadata, tensors: placeTensors(file, reader, metadata, described), entries };
 }
 
-/** The weights of one tensor as float32, read piece by piece. */
-export function readGgufTensor(file: OpenFile, tensor: GgufTensor, allocate?: Allocate): Float32Array {
-  return widenFromFile(file, tensor.format, tensor.offset, tensor.elements, allocate);
-}
-
-/** Makes room for that many numbers. */
-export type Allocate = (elements: number) => Float32Array;
-
-/** Reads `elements` numbers of `format` from `offset` and widens them; needs a megabyte beside the result. */
-export function widenFromFile(
-  file: OpenFile,
-  format: NumberFormat,
-  offset: number,
-  elements: number,
-  allocate: Allocate = (count) => new Float32Array(count),
-): Float32Array {
-  const out = allocate(elements);
-  const blocksAtOnce = Math.floor((1 << 20) / format.blockBytes);
-  const piece = new Uint8Array(Math.min(blocksAtOnce, elements / format.blockSize) * format.blockBytes);
-  for (let done = 0; done < elements; done += blocksAtOnce * format.blockSize) {
-    const blocks = Math.min(blocksAtOnce, (elements - done) / format.blockSize);
-    const bytes = piece.subarray(0, blocks * format.blockBytes);
-    file.read(bytes, offset + (done / format.blockSize) * format.blockBytes);
-    format.widen(bytes, out, done);
-  }
-  return out;
-}
-
 function checkMagic(file: OpenFile, reader: HeaderReader): void {
   if (file.size < 24) throw new UserError(`${file.path}: not a GGUF file; it has only ${file.size} bytes.`);
   const magic = reader.bytes('magic', 4).toString('latin1');
@@ -179,9 +154,9 @@ function readTensorClaim(reader: HeaderReader, which: string): TensorClaim {
   for (let i = 0; i < rank; i++) dimensions.push(reader.u64(`${field}: axis ${i}`));
   const type = reader.u32(`${field}: type`);
   const relativeOffset = reader.u64(`${field}: offset`);
-  const format = FORMATS.get(type);
+  const format = GGUF_TYPES.get(type);
   if (!format) {
-    const supported = [...FORMATS.values()].map((known) => known.name).join(', ');
+    const supported = [...GGUF_TYPES.values()].map((known) => known.name).join(', ');
     throw new UserError(
       `${reader.file.path}: ${field} is of type ${TYPE_NAMES[type] ?? 'unknown'} (${type}); Palate reads ${supported}. Use a file with one of these, for example a Q8_0 one.`,
     );

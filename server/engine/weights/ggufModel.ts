@@ -4,7 +4,7 @@ import { UserError } from '../../errors.ts';
 import { extras, type FamilyName, familyList, isFamilyName, type LlamaFamily } from './families.ts';
 import { count, listed, type OpenFile } from './files.ts';
 import { readGemmaGguf } from './gemmaGguf.ts';
-import { type Allocate, type GgufFile, type GgufTensor, type GgufValue, readGgufTensor } from './gguf.ts';
+import type { GgufFile, GgufTensor, GgufValue } from './gguf.ts';
 import { ggufScaling, refuseDifferentHeadWidths } from './ggufFields.ts';
 import {
   DIVISORS,
@@ -19,6 +19,7 @@ import { readGpt2Gguf } from './gpt2Weights.ts';
 import { scalingOfDivisors } from './ropeScaling.ts';
 import { checkLlama } from './shapes.ts';
 import type { WeightTensor } from './types.ts';
+import { type Widen, widenAny, widenFromFile } from './widen.ts';
 import { withinWindow } from './windows.ts';
 
 /** A model of the Llama family in a GGUF file: configuration from the metadata, Hugging Face's names and row order. */
@@ -124,7 +125,7 @@ function withDivisors(gguf: GgufFile, file: OpenFile, config: LlamaConfig): Llam
   if (config.ropeScaling !== undefined) {
     throw new UserError(`${gguf.path}: ${DIVISORS} and a linear scaling of rotary positions exclude each other.`);
   }
-  const ropeScaling = scalingOfDivisors(config, [...readGgufTensor(file, tensor)]);
+  const ropeScaling = scalingOfDivisors(config, [...widenAny(file, tensor)]);
   if (ropeScaling === undefined) return config;
   checkLlama(gguf.path, { ...config, ropeScaling }, () => DIVISORS);
   return { ...config, ropeScaling };
@@ -154,15 +155,13 @@ export function readGgufWeight(
   tensor: GgufTensor,
   name: string,
   layout: RowLayout,
-  allocate?: Allocate,
+  widen: Widen = widenFromFile,
 ): WeightTensor {
   const { shape } = tensor;
-  if (isShiftedNorm(name, layout.family)) {
-    return { shape, data: readGgufTensor(file, tensor, allocate).map((gain) => gain - 1) };
-  }
-  if (!hasPairedRows(name, layout.family)) return { shape, data: readGgufTensor(file, tensor, allocate) };
-  const rows = { headWidth: layout.headWidth, columns: shape[1] ?? 1, allocate };
-  return { shape, data: splitRotaryPairs(readGgufTensor(file, tensor), rows) };
+  const data = widen(file, tensor);
+  if (isShiftedNorm(name, layout.family)) return { shape, data: data.map((gain) => gain - 1) };
+  if (!hasPairedRows(name, layout.family)) return { shape, data };
+  return { shape, data: splitRotaryPairs(data, { headWidth: layout.headWidth, columns: shape[1] ?? 1 }) };
 }
 
 function refuseOtherFeatures({ path, metadata }: GgufFile, family: FamilyName): void {

@@ -1,5 +1,4 @@
 import type { FamilyName } from './families.ts';
-import type { Allocate } from './gguf.ts';
 
 /** How GGUF files name and order what Hugging Face files hold, both ways. */
 
@@ -128,39 +127,34 @@ export function isShiftedNorm(name: string, family: FamilyName): boolean {
   return (family === 'gemma' || family === 'gemma3') && name.endsWith('norm.weight');
 }
 
-/** Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. */
+/**
+ * Row 2i + s of each head (pair i, member s) goes to row s·(headWidth / 2) + i; whole heads of rows of equal length. The
+ * rows of `data` itself are moved.
+ */
 export function splitRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
-  const { headWidth } = paired;
-  const half = headWidth / 2;
-  return reordered(data, paired, (row) => {
-    const inHead = row % headWidth;
-    return row - inHead + (inHead % 2) * half + Math.floor(inHead / 2);
-  });
+  const half = paired.headWidth / 2;
+  return reorder(data, paired, (inHead) => (inHead % 2) * half + Math.floor(inHead / 2));
 }
 
-/** The other way: row s·(headWidth / 2) + i of each head goes to row 2i + s. */
+/** The other way, in a copy: row s·(headWidth / 2) + i of each head goes to row 2i + s. */
 export function joinRotaryPairs(data: Float32Array, paired: PairedRows): Float32Array {
-  const { headWidth } = paired;
-  const half = headWidth / 2;
-  return reordered(data, paired, (row) => {
-    const inHead = row % headWidth;
-    return row - inHead + 2 * (inHead % half) + Math.floor(inHead / half);
-  });
+  const half = paired.headWidth / 2;
+  return reorder(data.slice(), paired, (inHead) => 2 * (inHead % half) + Math.floor(inHead / half));
 }
 
 interface PairedRows {
   readonly headWidth: number;
   /** Numbers in a row: 1 in a bias. */
   readonly columns: number;
-  /** Makes room for the result. */
-  readonly allocate?: Allocate;
 }
 
-function reordered(data: Float32Array, paired: PairedRows, target: (row: number) => number): Float32Array {
-  const { columns, allocate = (count: number) => new Float32Array(count) } = paired;
-  const result = allocate(data.length);
-  for (let row = 0; row * columns < data.length; row++) {
-    result.set(data.subarray(row * columns, (row + 1) * columns), target(row) * columns);
+function reorder(data: Float32Array, { headWidth, columns }: PairedRows, target: (inHead: number) => number) {
+  const size = headWidth * columns;
+  for (let start = 0; start < data.length; start += size) {
+    const head = data.slice(start, start + size);
+    for (let row = 0; row < headWidth; row++) {
+      data.set(head.subarray(row * columns, (row + 1) * columns), start + target(row) * columns);
+    }
   }
-  return result;
+  return data;
 }

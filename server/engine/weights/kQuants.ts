@@ -6,11 +6,11 @@ import { halfTable, type NumberFormat } from './numbers.ts';
 
 const blockSize = 256;
 
-export const Q2_K: NumberFormat = { name: 'Q2_K', blockSize, blockBytes: 84, widen: widenQ2_K };
-export const Q3_K: NumberFormat = { name: 'Q3_K', blockSize, blockBytes: 110, widen: widenQ3_K };
-export const Q4_K: NumberFormat = { name: 'Q4_K', blockSize, blockBytes: 144, widen: widenQ4_K };
-export const Q5_K: NumberFormat = { name: 'Q5_K', blockSize, blockBytes: 176, widen: widenQ5_K };
-export const Q6_K: NumberFormat = { name: 'Q6_K', blockSize, blockBytes: 210, widen: widenQ6_K };
+export const Q2_K: NumberFormat = { name: 'Q2_K', blockSize, blockBytes: 84, halves: [80, 82], widen: widenQ2_K };
+export const Q3_K: NumberFormat = { name: 'Q3_K', blockSize, blockBytes: 110, halves: [108], widen: widenQ3_K };
+export const Q4_K: NumberFormat = { name: 'Q4_K', blockSize, blockBytes: 144, halves: [0, 2], widen: widenQ4_K };
+export const Q5_K: NumberFormat = { name: 'Q5_K', blockSize, blockBytes: 176, halves: [0, 2], widen: widenQ5_K };
+export const Q6_K: NumberFormat = { name: 'Q6_K', blockSize, blockBytes: 210, halves: [208], widen: widenQ6_K };
 export const Q8_K: NumberFormat = { name: 'Q8_K', blockSize, blockBytes: 292, widen: widenQ8_K };
 
 const signed = (byte: number) => (byte << 24) >> 24;

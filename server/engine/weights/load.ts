@@ -1,22 +1,23 @@
 import { createHash, type Hash } from 'node:crypto';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { extname, join, resolve } from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 import { type ModelConfig, networkOf } from '../../../models/network.ts';
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, openFile, quoted } from './files.ts';
-import { type Allocate, type GgufFile, readGguf } from './gguf.ts';
+import { type GgufFile, readGguf } from './gguf.ts';
 import { ggufConfig, ggufFamily, ggufTensorNames, readGgufWeight } from './ggufModel.ts';
 import { gpt2TensorName, isTransposed, turned } from './gpt2Weights.ts';
 import { readHuggingFaceConfig, weightFiles } from './huggingface.ts';
 import { checkMemory } from './memory.ts';
-import { firstNotFinite, type NumberFormat } from './numbers.ts';
+import type { NumberFormat } from './numbers.ts';
 import { isPickleName, pickleError, refusePickle } from './pickles.ts';
+import { WeightReader } from './readWeights.ts';
 import { readSafetensorsHeader, readSafetensorsTensor } from './safetensors.ts';
 import { checkShapes, namedShapes, parameterCount } from './shapes.ts';
 import { createTokenizer, type TokenizerSource } from './tokenizer.ts';
 import { ggufTokenizerSource, huggingFaceTokenizerSource } from './tokenizerSources.ts';
 import type { BaseModel, WeightTensor } from './types.ts';
+import { NotFinite, type Widen } from './widen.ts';
 
 /** What a model is, from its headers alone: nothing large has been read. */
 export interface ModelDescription {
@@ -44,40 +45,22 @@ export async function loadBaseModel(path: string): Promise<BaseModel> {
       wouldFit: (available) =>
         `A model of up to about ${count(Math.max(0, Math.floor(available / 4.4e6) - 15))} million weights would fit.`,
     });
-    const tokenizer = createTokenizer(model.tokenizerSource());
+    const names = namedShapes(model.config).map(({ name }) => name);
+    const entries = names.map((name) => model.entries.get(name) as WeightEntry);
     const identity = createHash('sha256').update(JSON.stringify(Object.entries(model.config).sort()));
-    const weights = new Map<string, WeightTensor>();
-    const allocate = allocator(model.parameters);
-    for (const { name } of namedShapes(model.config)) {
-      const entry = model.entries.get(name) as WeightEntry;
-      addToIdentity(identity, name, entry);
-      weights.set(name, entry.read(allocate));
-      await setImmediate(); // the engine may answer in between
+    for (const [k, name] of names.entries()) addToIdentity(identity, name, entries[k]);
+    const reader = new WeightReader(entries);
+    try {
+      const tokenizer = createTokenizer(model.tokenizerSource());
+      const read = await reader.read();
+      const weights = new Map(names.map((name, k) => [name, read[k]]));
+      return { path: model.path, identity: identity.digest('hex'), config: model.config, weights, tokenizer };
+    } finally {
+      await reader.close();
     }
-    return { path: model.path, identity: identity.digest('hex'), config: model.config, weights, tokenizer };
   } finally {
     model.close();
   }
-}
-
-/**
- * Cuts all weights from a few large buffers. Each buffer that comes into being makes the collector look through the whole
- * heap, a tokenizer's hundred thousand strings among it, before long: one for every tensor takes longer than reading them.
- */
-function allocator(elements: number): Allocate {
-  const [largest, alignment] = [2 ** 28, 16];
-  let left = elements;
-  let [buffer, used] = [new Float32Array(0), 0];
-  return (count) => {
-    if (used + count > buffer.length) {
-      // With room for the gaps that alignment leaves.
-      [buffer, used] = [new Float32Array(Math.max(count, Math.min(largest, left + 2 ** 14))), 0];
-    }
-    const part = buffer.subarray(used, used + count);
-    used += Math.ceil(count / alignment) * alignment;
-    left -= count;
-    return part;
-  };
 }
 
 /** Reads and checks headers and configuration only. Throws as `loadBaseModel` does. */
@@ -93,9 +76,10 @@ export interface WeightEntry {
   readonly shape: readonly number[];
   readonly format: NumberFormat;
   readonly offset: number;
+  readonly elements: number;
   readonly bytes: number;
-  /** Its numbers as float32, in room of their own unless `allocate` makes it. Throws a UserError where one is not finite. */
-  read(allocate?: Allocate): WeightTensor;
+  /** Its numbers as float32. Throws a UserError where one is not finite. */
+  read(widen?: Widen): WeightTensor;
 }
 
 /** A model whose files are open. */
@@ -137,7 +121,7 @@ function openGguf(path: string): ModelFiles {
     const layout = { family: ggufFamily(gguf), headWidth: config.headWidth };
     const entries = new Map<string, WeightEntry>();
     for (const [name, tensor] of ggufTensorNames(gguf)) {
-      const read = (allocate?: Allocate) => finite(file, name, readGgufWeight(file, tensor, name, layout, allocate));
+      const read = (widen?: Widen) => finite(file, name, () => readGgufWeight(file, tensor, name, layout, widen));
       entries.set(name, { file, ...tensor, read });
     }
     return {
@@ -178,8 +162,12 @@ function openFolder(folder: string): ModelFiles {
         if (entries.has(name))
           throw new UserError(`${path}: the tensor ${quoted(name)} is also in ${entries.get(name)?.file.path}.`);
         const shape = isTransposed(config, name) ? [...tensor.shape].reverse() : tensor.shape;
-        const read = (allocate?: Allocate) =>
-          turned(config, name, finite(file, name, readSafetensorsTensor(file, tensor, allocate)));
+        const read = (widen?: Widen) =>
+          turned(
+            config,
+            name,
+            finite(file, name, () => readSafetensorsTensor(file, tensor, widen)),
+          );
         entries.set(name, { file, ...tensor, shape, read });
       }
     }
@@ -195,10 +183,13 @@ function openFolder(folder: string): ModelFiles {
   }
 }
 
-function finite({ path }: OpenFile, name: string, weight: WeightTensor): WeightTensor {
-  const bad = firstNotFinite(weight.data);
-  if (bad < 0) return weight;
-  throw new UserError(`${path}: ${name} holds ${weight.data[bad]} (number ${count(bad)}); the file is damaged.`);
+function finite({ path }: OpenFile, name: string, read: () => WeightTensor): WeightTensor {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof NotFinite)) throw error;
+    throw new UserError(`${path}: ${name} holds ${error.value} (number ${count(error.index)}); the file is damaged.`);
+  }
 }
 
 /** Old checkpoints also hold the rotary frequencies, and tied ones a second copy of the embedding: both follow from the rest. */

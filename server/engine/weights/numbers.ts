@@ -7,19 +7,21 @@ export interface NumberFormat {
   /** Numbers in a block, and the bytes that a block takes. */
   readonly blockSize: number;
   readonly blockBytes: number;
+  /** Where in a block its half-precision numbers stand, if all others are finite whenever these are. */
+  readonly halves?: readonly number[];
   /** Widens `bytes` (whole blocks) into `out` from index `at`. */
   widen(bytes: Uint8Array, out: Float32Array, at: number): void;
 }
 
 export const F32: NumberFormat = { name: 'F32', blockSize: 1, blockBytes: 4, widen: widenF32 };
-export const F16: NumberFormat = { name: 'F16', blockSize: 1, blockBytes: 2, widen: widenF16 };
+export const F16: NumberFormat = { name: 'F16', blockSize: 1, blockBytes: 2, halves: [0], widen: widenF16 };
 export const BF16: NumberFormat = { name: 'BF16', blockSize: 1, blockBytes: 2, widen: widenBF16 };
-export const Q4_0: NumberFormat = { name: 'Q4_0', blockSize: 32, blockBytes: 18, widen: widenQ4_0 };
-export const Q4_1: NumberFormat = { name: 'Q4_1', blockSize: 32, blockBytes: 20, widen: widenQ4_1 };
-export const Q5_0: NumberFormat = { name: 'Q5_0', blockSize: 32, blockBytes: 22, widen: widenQ5_0 };
-export const Q5_1: NumberFormat = { name: 'Q5_1', blockSize: 32, blockBytes: 24, widen: widenQ5_1 };
-export const IQ4_NL: NumberFormat = { name: 'IQ4_NL', blockSize: 32, blockBytes: 18, widen: widenIQ4_NL };
-export const Q8_0: NumberFormat = { name: 'Q8_0', blockSize: 32, blockBytes: 34, widen: widenQ8_0 };
+export const Q4_0: NumberFormat = { name: 'Q4_0', blockSize: 32, blockBytes: 18, halves: [0], widen: widenQ4_0 };
+export const Q4_1: NumberFormat = { name: 'Q4_1', blockSize: 32, blockBytes: 20, halves: [0, 2], widen: widenQ4_1 };
+export const Q5_0: NumberFormat = { name: 'Q5_0', blockSize: 32, blockBytes: 22, halves: [0], widen: widenQ5_0 };
+export const Q5_1: NumberFormat = { name: 'Q5_1', blockSize: 32, blockBytes: 24, halves: [0, 2], widen: widenQ5_1 };
+export const IQ4_NL: NumberFormat = { name: 'IQ4_NL', blockSize: 32, blockBytes: 18, halves: [0], widen: widenIQ4_NL };
+export const Q8_0: NumberFormat = { name: 'Q8_0', blockSize: 32, blockBytes: 34, halves: [0], widen: widenQ8_0 };
 
 /** float32 to bfloat16 bit patterns, rounded to nearest, ties to even; NaN stays NaN. */
 export function toBF16(values: Float32Array): Uint16Array {
@@ -31,6 +33,15 @@ export function toBF16(values: Float32Array): Uint16Array {
     result[i] = isNaN ? (word >>> 16) | 0x40 : (word + 0x7fff + ((word >>> 16) & 1)) >>> 16;
   }
   return result;
+}
+
+/** Whether one of the half-precision numbers at these places of each block is infinite or NaN. */
+export function hasSpecialHalf(bytes: Uint8Array, halves: readonly number[], blockBytes: number): boolean {
+  for (const half of halves) {
+    // Five bits of exponent, all ones.
+    for (let at = half + 1; at < bytes.length; at += blockBytes) if ((bytes[at] & 0x7c) === 0x7c) return true;
+  }
+  return false;
 }
 
 /** The index of the first number that is NaN or infinite, or -1. */

@@ -1,9 +1,9 @@
 import { UserError } from '../../errors.ts';
 import { count, type OpenFile, quoted, shown, withFile, writeFileAtomically } from './files.ts';
-import { type Allocate, widenFromFile } from './gguf.ts';
 import { BF16, F16, F32, type NumberFormat, toBF16 } from './numbers.ts';
 import { refusePickle } from './pickles.ts';
 import type { WeightTensor } from './types.ts';
+import { type Widen, widenAny, widenFromFile } from './widen.ts';
 
 /** Reads and writes safetensors files (specification: huggingface/safetensors, README, "Format"). */
 export interface SafetensorsHeader {
@@ -39,8 +39,12 @@ export function readSafetensorsHeader(file: OpenFile): SafetensorsHeader {
 }
 
 /** One tensor as float32. */
-export function readSafetensorsTensor(file: OpenFile, tensor: SafetensorsTensor, allocate?: Allocate): WeightTensor {
-  return { shape: tensor.shape, data: widenFromFile(file, tensor.format, tensor.offset, tensor.elements, allocate) };
+export function readSafetensorsTensor(
+  file: OpenFile,
+  tensor: SafetensorsTensor,
+  widen: Widen = widenFromFile,
+): WeightTensor {
+  return { shape: tensor.shape, data: widen(file, tensor) };
 }
 
 /** A whole small file (an adapter) in memory. */
@@ -51,7 +55,7 @@ export function readSafetensors(path: string): {
   return withFile(path, (file) => {
     const header = readSafetensorsHeader(file);
     const tensors = new Map(
-      [...header.tensors].map(([name, tensor]) => [name, readSafetensorsTensor(file, tensor)] as const),
+      [...header.tensors].map(([name, tensor]) => [name, readSafetensorsTensor(file, tensor, widenAny)] as const),
     );
     return { tensors, metadata: header.metadata };
   });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { rotaryDivisors } from '../../../../models/llama.ts';
-import { readGguf, readGgufTensor } from '../../../../server/engine/weights/gguf.ts';
+import { readGguf } from '../../../../server/engine/weights/gguf.ts';
 import { ggufConfig, ggufTensorNames } from '../../../../server/engine/weights/ggufModel.ts';
 import {
   ggufName,
@@ -9,6 +9,7 @@ import {
   splitRotaryPairs,
 } from '../../../../server/engine/weights/ggufNames.ts';
 import { namedShapes } from '../../../../server/engine/weights/shapes.ts';
+import { widenFromFile } from '../../../../server/engine/weights/widen.ts';
 import { UserError } from '../../../../server/errors.ts';
 import { llamaConfig } from '../../../support/llamaConfig.ts';
 import {
@@ -74,7 +75,7 @@ describe('GGUF', () => {
     );
     const read = readGguf(file).tensors.get('t');
     assert.ok(read);
-    assert.deepEqual(readGgufTensor(file, read), numbers);
+    assert.deepEqual(widenFromFile(file, read), numbers);
   });
 
   it('gives names, and the output head, as Hugging Face has them', () => {
@@ -303,7 +304,7 @@ describe('GGUF', () => {
     const halves = (pair: number): [number, number] => [pair, pair + headWidth / 2];
     const score = (q: number[], k: number[]) => q.reduce((sum, value, i) => sum + value * k[i], 0);
     const stored = score(rotate(project(query, x), 7, neighbours), rotate(project(key, y), 3, neighbours));
-    const [q, k] = [query, key].map((weight) => splitRotaryPairs(weight, { headWidth, columns }));
+    const [q, k] = [query, key].map((weight) => splitRotaryPairs(weight.slice(), { headWidth, columns }));
     const back = joinRotaryPairs(q, { headWidth, columns });
     assert.deepEqual(back, query);
     assert.ok(Math.abs(score(rotate(project(q, x), 7, halves), rotate(project(k, y), 3, halves)) - stored) < 1e-9);

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { numberFormats } from '../../../../server/engine/weights/gguf.ts';
 import {
   BF16,
   F16,
   F32,
   firstNotFinite,
+  hasSpecialHalf,
   type NumberFormat,
   Q4_0,
   Q4_1,
@@ -79,6 +81,36 @@ describe('number formats', () => {
     assert.ok(Math.abs(tenth + 0.1) <= 0.1 * 2 ** -8);
     assert.ok(Number.isNaN(nan));
     assert.deepEqual([infinite, overflow], [-Infinity, Infinity]);
+  });
+
+  it('of every format: a half-precision number of a block that is not finite is seen, and only that', () => {
+    for (const { name, blockBytes, blockSize, halves, widen } of numberFormats) {
+      if (halves === undefined) continue;
+      // Whatever the other bytes are.
+      const blocks = Uint8Array.from({ length: 3 * blockBytes }, (_, k) => (k * 151 + 77) % 256);
+      for (let block = 0; block < 3; block++)
+        for (const half of halves) blocks.set([0xff, 0x7b], block * blockBytes + half);
+      const numbers = () => {
+        const out = new Float32Array(3 * blockSize);
+        widen(blocks, out, 0);
+        return out;
+      };
+      assert.equal(hasSpecialHalf(blocks, halves, blockBytes), false, name);
+      assert.equal(firstNotFinite(numbers()), -1, `${name}: finite with the largest halves`);
+      for (const half of halves) {
+        for (const [bits, what] of [
+          [0x7c, 'infinity'],
+          [0xfc, 'minus infinity'],
+          [0x7e, 'NaN'],
+        ] as const) {
+          const before = blocks.slice();
+          blocks.set([0, bits], blockBytes + half);
+          assert.equal(hasSpecialHalf(blocks, halves, blockBytes), true, `${name}: ${what} at ${half}`);
+          assert.ok(firstNotFinite(numbers()) >= blockSize, `${name}: ${what} at ${half}`);
+          blocks.set(before);
+        }
+      }
+    }
   });
 
   it('finds the first number that is not finite', () => {
