@@ -157,7 +157,7 @@ export const lowerings: Readonly<Record<string, Lowering>> = {
 
 /** a + b where one of them is a product that nobody else reads: Gemm adds to what is there. */
 function productAndSum(emit: Emitter, { inputs: [a, b], output }: GraphNode, graph: LoweringContext) {
-  if (output.shape.length !== 2) return undefined;
+  if (!graph.fuses || output.shape.length !== 2) return undefined;
   for (const [summand, product] of [
     [a, b],
     [b, a],
